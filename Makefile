@@ -1,0 +1,48 @@
+# make demo   the plugin at work on a small name server of its own, in a minute
+# make test   everything that CI checks
+PYTHON ?= python3
+DEBIAN = bind9 bind9-utils nsd python3-dnspython python3-nagiosplugin unbound
+PIP = -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check-tools clean
+
+demo: .venv/.demo
+	@.venv/bin/python tests/demo.py
+
+test: check-tools .venv/.test .venv-oldest/.test
+	$(PYTHON) tests/debian.py .debian $(DEBIAN)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	rm -f .coverage .coverage.*
+	.venv/bin/python -m coverage run -m pytest $(PYTEST)
+	.venv/bin/python -m coverage combine --quiet
+	.venv/bin/python -m coverage report
+
+# Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
+.venv/.demo: setup.cfg check_reverse_mx.py | venv-works
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) .
+	touch $@
+
+.venv/.test: .venv/.demo setup.cfg
+	.venv/bin/python $(PIP) --upgrade --upgrade-strategy eager '.[test]'
+	touch $@
+
+.venv-oldest/.test: setup.cfg | venv-works
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python $(PIP) 'dnspython[idna]==2.3.0' nagiosplugin==1.3.2
+	touch $@
+
+.PHONY: venv-works
+venv-works:
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "python3-venv is missing (Debian: sudo apt install python3-venv)" >&2; exit 1; }
+
+# What the tests run besides what they install; all of it is essential on Debian.
+check-tools:
+	@for tool in unshare prlimit mount; do command -v $$tool >/dev/null || { \
+	  echo "$$tool is missing (Debian: sudo apt install util-linux mount)" >&2; exit 1; }; done
+
+clean:
+	rm -rf .venv .venv-oldest .debian build dist *.egg-info .coverage .coverage.*
