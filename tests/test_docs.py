@@ -1,0 +1,294 @@
+"""The documentation against the code: what stands in both must be the same.
+
+What README.md has between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` is made here;
+``python tests/test_docs.py --write`` makes it anew where it differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import demo
+from nameserver import NameServer
+
+import check_reverse_mx
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+ICINGA = ROOT / "contrib" / "icinga2.conf"
+PLUGIN = ROOT / "check_reverse_mx.py"
+
+BLOCK = re.compile(
+    r"(?P<begin><!-- (?P<name>\w+):begin -->\n)(?P<text>.*?)(?=<!-- (?P=name):end)", re.S
+)
+
+TWO_HOSTS = """\
+example.com.       MX    10 mail.example.com.
+example.com.       MX    20 backup.example.com.
+mail.example.com.    A     192.0.2.25
+mail.example.com.    AAAA  2001:db8::25
+backup.example.com.  A     192.0.2.26
+backup.example.com.  AAAA  2001:db8::26
+26.2.0.192.in-addr.arpa.  PTR  backup.example.com.
+5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.com.
+6.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR backup.example.com.
+"""
+SOUND = TWO_HOSTS + "25.2.0.192.in-addr.arpa. PTR mail.example.com."
+
+SIX_ENDS = """\
+example.net.  MX  10 a.example.net.
+example.net.  MX  20 b.example.net.
+example.net.  MX  30 c.example.net.
+example.net.  MX  40 d.example.net.
+example.net.  MX  50 e.example.net.
+example.net.  MX  60 f.example.net.
+a.example.net.  A  192.0.2.1
+b.example.net.  A  192.0.2.2
+c.example.net.  A  192.0.2.3
+d.example.net.  A  192.0.2.4
+e.example.net.  A  192.0.2.5
+f.example.net.  A  192.0.2.6
+2.2.0.192.in-addr.arpa.  TXT  "no PTR here"
+! 3.2.0.192.in-addr.arpa. PTR rcode SERVFAIL 6 signature expired
+! 4.2.0.192.in-addr.arpa. PTR rcode REFUSED
+! 5.2.0.192.in-addr.arpa. PTR referral ns.example.
+! 6.2.0.192.in-addr.arpa. PTR drop
+"""
+
+
+# What is generated
+
+
+def run(zone: str, *arguments: str) -> str:
+    """The output of the plugin as with a resolver on 127.0.0.1, port 53."""
+    with NameServer(zone) as server:
+        where = ("-s", server.address, "-p", str(server.port))
+        command = [sys.executable, str(PLUGIN), *where, *arguments]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    return ended.stdout.replace(f"{server.address}#{server.port}", server.address)
+
+
+def fenced(text: str) -> str:
+    return f"```text\n{text.rstrip()}\n```\n"
+
+
+def example(zone: str, *arguments: str, perfdata: bool = True) -> str:
+    output = run(zone, *arguments)
+    if not perfdata:
+        output = re.sub(r"(?<=\|) .*", " ...", output)
+    return fenced(f"$ check_reverse_mx {shlex.join(arguments)}\n{output}")
+
+
+def ok_and_critical() -> str:
+    runs = [example(zone, "-d", "example.com", perfdata=False) for zone in (SOUND, TWO_HOSTS)]
+    return "".join(runs).replace("```\n```text\n", "")
+
+
+def perfdata() -> str:
+    arguments = ("-d", "example.com", "-w", "0.5", "-c", "2")
+    _, bar, data = run(SOUND, *arguments).partition("|")
+    return fenced(f"$ check_reverse_mx {shlex.join(arguments)}\n... {bar}{data}")
+
+
+def help_text() -> str:
+    command = [sys.executable, str(PLUGIN), "--help"]
+    environment = {**os.environ, "COLUMNS": "80"}
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
+    return fenced(ended.stdout)
+
+
+def findings() -> str:
+    rows = ["| finding | default | meaning |", "|---|---|---|"]
+    rows += [
+        f"| `{finding.name}` | {finding.default} | {finding.sentence} |"
+        for finding in check_reverse_mx.FINDINGS.values()
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def requirements() -> str:
+    lines = [f"- Python {in_words(options()['python_requires'])}"]
+    lines += [f"- {name} {in_words(versions)}" for name, versions in dependencies().items()]
+    return "\n".join(lines) + "\n"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "run": ok_and_critical,
+    "findings": findings,
+    "help": help_text,
+    "chain": lambda: example(demo.ZONE + demo.MISSING.ptr, "-d", demo.DOMAIN, "-v"),
+    "lookups": lambda: example(demo.ZONE + demo.OTHER.ptr, "-d", demo.DOMAIN, "-vv"),
+    "outcomes": lambda: example(SIX_ENDS, "-d", "example.net", "-t", "2", "-v", perfdata=False),
+    "perfdata": perfdata,
+    "requirements": requirements,
+}
+
+
+def options() -> configparser.SectionProxy:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config["options"]
+
+
+def dependencies() -> dict[str, str]:
+    """The run-time dependencies with their versions, as setup.cfg has them."""
+    lines = options()["install_requires"].split()
+    matches = [re.fullmatch(r"(?P<name>\w+)(\[\w+\])?(?P<versions>.*)", line) for line in lines]
+    return {match["name"]: match["versions"] for match in matches if match}
+
+
+def in_words(versions: str) -> str:
+    words = versions.replace("!=", " but not ")
+    return re.sub(r">=([\d.]+)", r"\1 or later", words).replace(" ,", ",")
+
+
+def comparable(text: str) -> str:
+    """The text without what differs from run to run, and from one Python to the next."""
+    text = re.sub(r"\d+(\.\d+)?(?=s;| ms\b| s\b)", "N", text)
+    # Python 3.9 says "optional arguments:", and before 3.13 repeats the metavar for each option.
+    text = text.replace("optional arguments:", "options:")
+    text = re.sub(r"(?m)^(  -.*)", lambda line: without_metavars(line[1]), text)
+    return " ".join(text.split())
+
+
+def without_metavars(line: str) -> str:
+    return re.sub(r"(-[\w-]+) [A-Z][^,]*, (?=-)", r"\1, ", line)
+
+
+def blocks() -> dict[str, str]:
+    return {block["name"]: block["text"] for block in BLOCK.finditer(README.read_text("utf-8"))}
+
+
+def write() -> None:
+    """Make anew what differs in the README."""
+
+    def renew(block: re.Match[str]) -> str:
+        text = BLOCKS[block["name"]]()
+        if comparable(text) == comparable(block["text"]):
+            return block[0]
+        return block["begin"] + text
+
+    README.write_text(BLOCK.sub(renew, README.read_text("utf-8")), "utf-8")
+
+
+# README
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_readme_block_is_what_the_program_says(name: str) -> None:
+    assert comparable(blocks()[name]) == comparable(BLOCKS[name]())
+
+
+def test_readme_has_no_block_that_nothing_makes() -> None:
+    assert blocks().keys() == BLOCKS.keys()
+
+
+def test_readme_explains_the_performance_data_in_their_order() -> None:
+    _, _, section = README.read_text("utf-8").partition("\n## Performance data\n")
+    section = section.partition("\n## ")[0]
+    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", section)) == check_reverse_mx.PERFDATA
+
+
+def test_readme_and_icinga_name_findings_and_states_that_exist() -> None:
+    text = README.read_text("utf-8") + ICINGA.read_text("utf-8")
+    named = re.findall(r"""(?:--state |reverse_mx_state = \[ ")([a-z-]+=[a-z]+)""", text)
+    assert named
+    for argument in named:
+        check_reverse_mx.state_argument(argument)
+
+
+# setup.cfg, CHANGELOG.md
+
+
+def test_dependencies_are_the_two_libraries() -> None:
+    assert sorted(dependencies()) == ["dnspython", "nagiosplugin"]
+    assert len(dependencies()) == len(options()["install_requires"].split())
+
+
+def test_changelog_begins_with_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.findall(r"(?m)^## (\S+)", changelog)[0] == check_reverse_mx.__version__
+
+
+# contrib/icinga2.conf
+
+
+def parser_options() -> dict[str, argparse.Action]:
+    """The options by their longest name, without those that no scheduler uses."""
+    return {
+        max(action.option_strings, key=len): action
+        for action in check_reverse_mx.make_parser()._actions
+        if not {"-h", "-V"} & set(action.option_strings)
+    }
+
+
+def icinga_arguments() -> dict[str, dict[str, str]]:
+    """The arguments of the CheckCommand with their attributes."""
+    arguments = re.findall(r'(?ms)^    "(-[^"]+)" = \{\n(.*?)^    \}', ICINGA.read_text("utf-8"))
+    return {name: dict(re.findall(r"(?m)^ +(\w+) = (.+)$", body)) for name, body in arguments}
+
+
+def as_icinga_argument(name: str, action: argparse.Action) -> dict[str, str]:
+    """The attributes that an option should have, besides its description."""
+    macro = '"$reverse_mx_{}$"'.format({"-4": "ipv4", "-6": "ipv6"}.get(name, name[2:]))
+    if isinstance(action, argparse._StoreConstAction):
+        return {"set_if": macro}
+    attributes = {"value": macro}
+    if isinstance(action, argparse._AppendAction):  # "extend" too
+        attributes["repeat_key"] = "true"
+    if isinstance(action, argparse._CountAction):
+        attributes["skip_key"] = "true"  # the value is -v, -vv or -vvv
+    if action.dest == "domains":
+        attributes["required"] = "true"
+    return attributes
+
+
+def test_icinga_has_every_option_and_no_other() -> None:
+    assert icinga_arguments().keys() == parser_options().keys()
+
+
+@pytest.mark.parametrize("name", parser_options())
+def test_icinga_passes_an_option_as_the_parser_takes_it(name: str) -> None:
+    attributes = icinga_arguments()[name]
+    assert len(attributes.pop("description")) > 10
+    assert attributes == as_icinga_argument(name, parser_options()[name])
+
+
+def test_icinga_sets_no_defaults_of_its_own() -> None:
+    command = ICINGA.read_text("utf-8").partition('object CheckCommand "reverse_mx" {\n')[2]
+    assert not re.search(r"(?m)^  vars\b", command.partition("\n}\n")[0])
+
+
+def test_icinga_lets_the_plugin_end_by_itself() -> None:
+    timeout = re.search(r"(?m)^  timeout = (\d+)([sm])$", ICINGA.read_text("utf-8"))
+    assert timeout
+    seconds = int(timeout[1]) * {"s": 1, "m": 60}[timeout[2]]
+    assert seconds > check_reverse_mx.make_parser().get_default("timeout") + 1
+
+
+# make demo
+
+
+def test_demo_ends_as_it_says() -> None:
+    command = [sys.executable, str(ROOT / "tests" / "demo.py")]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    codes = re.findall(r"(?m)^exit code (\d)", ended.stdout)
+    assert (ended.returncode, codes) == (0, ["0", "2", "2"]), ended.stdout
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit(f"usage: {sys.argv[0]} --write")
+    write()
