@@ -41,7 +41,8 @@ def test_runs_on_debians_packages(dropped_in: Plugin) -> None:
 def test_runs_as_a_program(dropped_in: Plugin) -> None:
     """The copy keeps its executable bit, and needs no .py at its end."""
     program = dropped_in.file.rename(dropped_in.file.with_suffix(""))
-    ended = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGES)}
+    ended = subprocess.run([program, "-V"], env=env, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout[:17]) == (3, "check_reverse_mx ")
 
 
