@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
 import enum
 import heapq
 import io
@@ -35,7 +36,7 @@ import socket
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Optional, TypeVar, Union
 
@@ -46,6 +47,7 @@ try:
     import dns.message
     import dns.name
     import dns.rcode
+    import dns.rrset
     import nagiosplugin
     from dns.rdatatype import AAAA, MX, NS, PTR, SOA, A, RdataType
     from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
@@ -71,12 +73,31 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 # ---------------------------------------------------------------------------------------------
 
 
+class Reaction(NamedTuple):
+    """What one receiver does about a finding, with which setting, in which SMTP reply."""
+
+    receiver: str
+    setting: str
+    verdict: str
+    code: str
+
+    def __str__(self) -> str:
+        setting = f" with {self.setting}" if self.setting else ""
+        code = f" ({self.code})" if self.code else ""
+        return f"{self.receiver} {self.verdict}{setting}{code}"
+
+
 class Finding(NamedTuple):
-    """One thing that can be found: its name, its default state, and when it is reported."""
+    """One thing that can be found: its name, its default state, when it is reported.
+
+    ``reactions`` are what receivers do meanwhile. Those of Postfix and Exim are proven by tests
+    against the real servers.
+    """
 
     name: str
     default: ServiceState
     sentence: str
+    reactions: tuple[Reaction, ...] = ()
 
 
 FINDINGS = {
@@ -158,6 +179,23 @@ FINDINGS = {
         ),
         Finding("dns-timeout", Unknown, "No name server answered in the time allowed."),
         Finding(
+            "inconsistent-ptr",
+            Critical,
+            "With --authoritative: the name servers of the reverse zone give different PTR records,"
+            " or one lacks them; the odd one is named.",
+        ),
+        Finding(
+            "inconsistent-mx",
+            Warn,
+            "With --authoritative: the name servers of the domain give different MX records.",
+        ),
+        Finding(
+            "lame-server",
+            Warn,
+            "With --authoritative: a name server that a zone lists does not answer, refuses, or is"
+            " not authoritative.",
+        ),
+        Finding(
             "too-many",
             Warn,
             "More mail hosts, addresses or PTR names than are followed;"
@@ -197,6 +235,8 @@ TRY_SECONDS = 0.5
 # Silence is borne this long, 10 s; once one server has failed the others get less.
 MOST_TRIES = 20
 MOST_TRIES_AFTER_FAILURE = 6
+# An authoritative server has nobody to ask, so it is known sooner whether it answers.
+MOST_TRIES_OF_AUTHORITY = 5
 # Some middleboxes drop queries with EDNS: after this many silent tries it is left out.
 EDNS_TRIES = 2
 # What fits into every path's MTU unfragmented (dnsflagday.net/2020).
@@ -316,11 +356,20 @@ class Outcome(enum.Enum):
     FAILURE = "failure"
     REFERRAL = "referral"
     TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
 
 
 class Question(NamedTuple):
+    """What is asked: of the resolvers, or ``at`` the address of an authoritative server.
+
+    An authoritative server is asked without recursion. ``unchecked`` asks a validating resolver
+    not to validate (RFC 4035, 3.2.2).
+    """
+
     name: Name
     rdtype: RdataType
+    at: str = ""
+    unchecked: bool = False
 
     def __str__(self) -> str:
         return f"{self.rdtype.name} {show_name(self.name)}"
@@ -334,6 +383,8 @@ class Answer:
     ``reason`` says in safe characters why there is no answer, or what the server remarked.
     ``server`` is the one whose word this is; ``seconds`` count from the first try.
     ``tries`` is 0 for a question that was not asked because the time was up.
+    ``authoritative`` is the server's own claim (AA); ``authority`` are the RRsets of the section
+    of that name, which say in which zone the name is, or to whom it is delegated.
     """
 
     question: Question
@@ -345,11 +396,27 @@ class Answer:
     server: str = ""
     seconds: float = 0.0
     tries: int = 0
+    authoritative: bool = False
+    authority: tuple[dns.rrset.RRset, ...] = ()
 
     @property
     def failed(self) -> bool:
         """Whether it is unknown what the DNS holds. Never true of a missing record."""
-        return self.outcome in (Outcome.FAILURE, Outcome.REFERRAL, Outcome.TIMEOUT)
+        return self.outcome not in (Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN)
+
+    @property
+    def soa(self) -> Optional[tuple[Name, Any]]:
+        """The apex and SOA of the zone that the name is in, from whichever section has it."""
+        if self.question.rdtype == SOA and self.records:
+            return (self.question.name, *self.aliases)[-1], self.records[0]
+        found = [rrset for rrset in self.authority if rrset.rdtype == SOA]
+        return (found[0].name, found[0][0]) if found else None
+
+    @property
+    def delegation(self) -> Optional[tuple[Name, tuple[Name, ...]]]:
+        """The zone that a referral is to, and the names of its servers."""
+        found = [rrset for rrset in self.authority if rrset.rdtype == NS]
+        return (found[0].name, tuple(ns.target for ns in found[0])) if found else None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -413,12 +480,17 @@ class Exchange:
             return
         # The two forms have an id each, so that it is known which one an answer belongs to.
         if edns not in self._queries:
-            self._queries[edns] = dns.message.make_query(
+            query = dns.message.make_query(
                 self._question.name,
                 self._question.rdtype,
                 use_edns=0 if edns else False,
                 payload=EDNS_PAYLOAD,
             )
+            if self._question.at:
+                query.flags &= ~dns.flags.RD
+            if self._question.unchecked:
+                query.flags |= dns.flags.CD
+            self._queries[edns] = query
         try:
             if self._udp is None:
                 self._udp = self._open(socket.SOCK_DGRAM, selectors.EVENT_READ, self._udp_ready)
@@ -427,7 +499,7 @@ class Exchange:
         except BlockingIOError:
             pass  # a full send buffer is a lost datagram, and the next try follows
         except OSError as error:
-            self._broken(self, Outcome.TIMEOUT, _os_reason(error))
+            self._broken(self, Outcome.UNREACHABLE, _os_reason(error))
 
     def close(self) -> None:
         for opened in (self._udp, self._tcp):
@@ -449,7 +521,7 @@ class Exchange:
         except BlockingIOError:
             return  # a datagram with a bad checksum wakes the selector and is then dropped
         except OSError as error:
-            self._broken(self, Outcome.TIMEOUT, _os_reason(error))
+            self._broken(self, Outcome.UNREACHABLE, _os_reason(error))
         else:
             self._understand(wire, over_tcp=False)
 
@@ -577,8 +649,11 @@ class Lookup:
             for server in sorted(servers, key=lambda server: server.silent_tries)
         ]
         self._last: Optional[Exchange] = None
+        self._patience = MOST_TRIES_OF_AUTHORITY if question.at else MOST_TRIES
         self._tries = 0
         self._started = 0.0
+        self._authoritative = False
+        self._authority: tuple[dns.rrset.RRset, ...] = ()
 
     def try_again(self) -> None:
         """Ask the next server because the last one was silent, or be the first to ask."""
@@ -591,8 +666,9 @@ class Lookup:
         self._started = self._started or now
         self.next_try = now + TRY_SECONDS
         willing = [exchange for exchange in self._exchanges if exchange.failure is None]
-        patience = MOST_TRIES if len(willing) == len(self._exchanges) else MOST_TRIES_AFTER_FAILURE
-        if not willing or self._tries >= patience:
+        if len(willing) < len(self._exchanges):
+            self._patience = MOST_TRIES_AFTER_FAILURE
+        if not willing or self._tries >= self._patience:
             self.give_up()
             return
         self._last = willing[self._tries % len(willing)]
@@ -610,7 +686,8 @@ class Lookup:
                 silent.append(str(exchange.server))
             else:
                 outcomes.add(exchange.failure[0])
-                reasons.append(f"{exchange.failure[1]} from {exchange.server}")
+                at = "" if self._question.at else f" from {exchange.server}"
+                reasons.append(f"{exchange.failure[1]}{at}")
         if not self._tries:
             reasons = ["not asked, the time was up"]
         elif silent:
@@ -619,13 +696,15 @@ class Lookup:
         misfits = sum(exchange.misfits for exchange in self._exchanges)
         if misfits:
             reasons.append(f"{misfits} answers that did not fit the question were ignored")
-        outcome = Outcome.TIMEOUT
-        for worse in (Outcome.REFERRAL, Outcome.FAILURE):
+        outcome = Outcome.TIMEOUT if silent or not outcomes else Outcome.UNREACHABLE
+        for worse in (Outcome.TIMEOUT, Outcome.REFERRAL, Outcome.FAILURE):
             outcome = worse if worse in outcomes else outcome
         self._end(outcome, reason="; ".join(reasons))
 
     def _received(self, exchange: Exchange, response: dns.message.Message, had_edns: bool) -> None:
         exchange.server.silent_tries = 0
+        self._authoritative = bool(response.flags & dns.flags.AA)
+        self._authority = tuple(response.authority)
         rcode = response.rcode()
         remarks = "".join(f" ({remark})" for remark in _extended_errors(response))
         if had_edns and rcode in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS):
@@ -652,7 +731,7 @@ class Lookup:
             outcome = Outcome.FOUND
         elif rcode == dns.rcode.NXDOMAIN:
             outcome = Outcome.NXDOMAIN
-        elif _is_referral(response, aliases):
+        elif _is_referral(response, aliases) and not (self._question.at and aliases):
             self._failed(exchange, Outcome.REFERRAL, _referral_reason(response) + remarks)
             return
         else:
@@ -688,6 +767,8 @@ class Lookup:
                 server=server,
                 seconds=time.monotonic() - self._started if self._tries else 0.0,
                 tries=self._tries,
+                authoritative=self._authoritative,
+                authority=self._authority,
             )
         )
 
@@ -708,8 +789,8 @@ def _is_referral(response: dns.message.Message, aliases: Sequence[Name]) -> bool
 def _referral_reason(response: dns.message.Message) -> str:
     for rrset in response.authority:
         if rrset.rdtype == NS:
-            return f"does not recurse: a referral to {show_name(rrset[0].target)}"
-    return "does not recurse: neither records nor their denial"
+            return f"referral to {show_name(rrset[0].target)} (no recursion)"
+    return "neither records nor their denial (no recursion)"
 
 
 def _extended_errors(response: dns.message.Message) -> list[str]:
@@ -738,9 +819,14 @@ class Lookups:
     clock is read between any two of them.
     """
 
-    def __init__(self, servers: Sequence[Server], deadline: float) -> None:
-        """``deadline`` is a ``time.monotonic()`` value."""
-        self._servers = servers
+    def __init__(self, resolvers: Sequence[str], port: int, deadline: float) -> None:
+        """Ask the resolvers at these addresses. ``deadline`` is a ``time.monotonic()`` value.
+
+        Raise ``OSError`` if an address is none.
+        """
+        self._port = port
+        self._servers: dict[str, Server] = {}
+        self._resolvers = [self._server(address) for address in resolvers]
         self._deadline = deadline
         self._selector = selectors.DefaultSelector()
         self._promises: dict[Question, Promise[Answer]] = {}
@@ -750,30 +836,48 @@ class Lookups:
         self._numbers = itertools.count()
         soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = MOST_AT_ONCE if soft_limit < 0 else (soft_limit - OTHER_FILES)
-        self._most_at_once = max(1, min(MOST_AT_ONCE, files // (2 * len(servers))))
+        self._most_at_once = max(1, min(MOST_AT_ONCE, files // (2 * len(resolvers))))
 
-    def ask(self, name: Name, rdtype: RdataType, stage: str) -> Promise[Answer]:
+    def __enter__(self) -> Lookups:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+
+    def ask(
+        self, name: Name, rdtype: RdataType, stage: str, at: str = "", unchecked: bool = False
+    ) -> Promise[Answer]:
         """Return the answer to come. ``stage`` is what its latency is counted under."""
-        question = Question(name, rdtype)
+        question = Question(name, rdtype, at, unchecked)
         promise = self._promises.get(question)
         if promise is None:
-            lookup = Lookup(question, stage, self._servers, self._selector)
+            servers = [self._server(at)] if at else self._resolvers
+            lookup = Lookup(question, stage, servers, self._selector)
             promise = self._promises[question] = lookup.promise
             self._queue.append(lookup)
         return promise
 
+    @property
+    def answers(self) -> Iterator[Answer]:
+        """All answers so far, in the order in which they were asked for."""
+        return (promise.value for promise in self._promises.values() if promise.settled)
+
     def run(self, chain: Coroutine[Any, Any, T]) -> T:
         """Return what ``chain`` returns, at the deadline at the latest."""
         whole = start(chain)
-        with self._selector:
-            while not whole.settled:
-                now = time.monotonic()
-                if now >= self._deadline:
-                    self._give_up()
-                else:
-                    self._fill()
-                    self._wait(now)
+        while not whole.settled:
+            now = time.monotonic()
+            if now >= self._deadline:
+                self._give_up()
+            else:
+                self._fill()
+                self._wait(now)
         return whole.value
+
+    def _server(self, address: str) -> Server:
+        if address not in self._servers:
+            self._servers[address] = Server(address, self._port)
+        return self._servers[address]
 
     def _fill(self) -> None:
         while self._queue and self._under_way < self._most_at_once:
@@ -836,6 +940,10 @@ class PtrName:
     name: Name
     forward: Optional[Answer]
 
+    @property
+    def canonical(self) -> Name:
+        return (self.name, *(self.forward.aliases if self.forward else ()))[-1]
+
     def confirms(self, address: Address) -> bool:
         return self.forward is not None and address in self.forward.addresses
 
@@ -845,20 +953,24 @@ class PtrName:
 
 
 @dataclass(frozen=True)
-class MailAddress:
-    """An address of one or more mail hosts, and its way back.
+class WayBack:
+    """The way from an address over its PTR names back to it, whoever's address it is.
 
-    ``expected`` are the names it may well have: its mail hosts', with their canonical names.
     ``ptr`` is None for an address at which no mail can arrive. ``left_out`` PTR names were not
-    followed.
+    followed. ``authorities`` are what the servers of the zones say themselves, if they were asked:
+    of the reverse name, and of each name that it is an alias of.
     """
 
     address: Address
-    host: Name
-    expected: tuple[Name, ...]
     ptr: Optional[Answer]
     names: tuple[PtrName, ...] = ()
     left_out: int = 0
+    authorities: tuple[Authority, ...] = ()
+
+    @property
+    def owner(self) -> Name:
+        """The owner of its PTR records: its reverse name, or that one's alias (RFC 2317)."""
+        return (reverse_name(self.address), *(self.ptr.aliases if self.ptr else ()))[-1]
 
     @property
     def lookups(self) -> Iterator[Answer]:
@@ -887,9 +999,24 @@ class MailAddress:
         """Whether every name was followed to its end and none leads back."""
         return bool(self.names) and not self.invalid and len(self.refuted) == len(self.names)
 
+
+@dataclass(frozen=True)
+class MailAddress:
+    """An address as that of a mail host, ``host``, the first that has it.
+
+    ``canonical`` is the name behind its aliases. ``expected`` are the names that the address may
+    well have: its mail hosts', with their canonical names.
+    """
+
+    way: WayBack
+    host: Name
+    canonical: Name
+    expected: tuple[Name, ...]
+
     @property
     def mismatched(self) -> bool:
-        return self.confirmed and not any(name.name in self.expected for name in self.names)
+        names = {name.name for name in self.way.names}
+        return self.way.confirmed and names.isdisjoint(self.expected)
 
 
 @dataclass(frozen=True)
@@ -900,6 +1027,7 @@ class MailHost:
     target that is no name. ``shared`` are addresses that an earlier mail host has too.
     """
 
+    domain: Name
     name: Name
     preference: Optional[int]
     lookups: tuple[Answer, ...]
@@ -910,16 +1038,28 @@ class MailHost:
     def aliases(self) -> tuple[Name, ...]:
         return max((answer.aliases for answer in self.lookups), key=len, default=())
 
+    @property
+    def canonical(self) -> Name:
+        return (self.name, *self.aliases)[-1]
+
+    @property
+    def all_addresses(self) -> tuple[Address, ...]:
+        return tuple(address for answer in self.lookups for address in answer.addresses)
+
 
 @dataclass(frozen=True)
 class MailDomain:
-    """A mail domain and all that hangs from it. ``left_out_*`` were not followed."""
+    """A mail domain and all that hangs from it. ``left_out_*`` were not followed.
+
+    ``authority`` is what the domain's own servers say of its MX, if they were asked.
+    """
 
     name: Name
     mx: Answer
     hosts: tuple[MailHost, ...] = ()
     left_out_hosts: int = 0
     left_out_addresses: int = 0
+    authority: Optional[Authority] = None
 
     @property
     def null_mx(self) -> bool:
@@ -937,8 +1077,130 @@ class MailDomain:
         for host in self.hosts:
             lookups.update((answer.question, answer) for answer in host.lookups)
             for address in host.addresses:
-                lookups.update((answer.question, answer) for answer in address.lookups)
+                lookups.update((answer.question, answer) for answer in address.way.lookups)
         return tuple(lookups.values())
+
+
+class NameServer(NamedTuple):
+    """A name server that a zone lists, with its addresses, none if it cannot be found."""
+
+    name: Name
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone and who is in charge of it.
+
+    ``soa`` is None for a zone that is known from its delegation only, as nobody answers for it.
+    """
+
+    name: Name
+    soa: Optional[Any]
+    servers: tuple[NameServer, ...]
+
+    @property
+    def contact(self) -> str:
+        """The mail address of the zone's contact, "" if it has none (RFC 1035, 3.3.13, 8)."""
+        if self.soa is None or len(self.soa.rname.labels) < 3:
+            return ""
+        local, *domain = self.soa.rname.labels
+        text = printable(local.decode("ascii", "replace"))
+        return f"{text}@{show_name(Name(domain))}"
+
+    @property
+    def providers(self) -> bool:
+        """Whether it is the reverse zone of more than a /24 or a /48, so a provider's."""
+        labels = len(self.name.labels) - len(IN_ADDR.labels)
+        return (self.name.is_subdomain(IN_ADDR) and labels < 3) or (
+            self.name.is_subdomain(IP6) and labels < 12
+        )
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What one address of an authoritative server says to a question, and its zone's serial.
+
+    ``address`` and ``answer`` are None for a server whose name has no address.
+    """
+
+    server: Name
+    address: Optional[Address]
+    answer: Optional[Answer]
+    serial: Optional[int]
+
+    @property
+    def lame(self) -> str:
+        """Why the server is lame (RFC 8499, 7), "" if it is not or could not be asked."""
+        if self.answer is None:
+            return "has no address"
+        if self.answer.outcome is Outcome.TIMEOUT:
+            return "" if self.late else "does not answer"
+        if self.answer.outcome is Outcome.UNREACHABLE:
+            # No way to an address is the machine's own lack, mostly of IPv6; a closed port is not.
+            refused = "refused" in self.answer.reason
+            return f"does not answer ({self.answer.reason})" if refused else ""
+        if self.answer.outcome is Outcome.FAILURE:
+            return f"answers {self.answer.reason}"
+        if self.answer.outcome is Outcome.REFERRAL or not self.answer.authoritative:
+            return "is not authoritative"
+        return ""
+
+    @property
+    def late(self) -> bool:
+        """Whether the time was up before it was certain that the server does not answer."""
+        return (
+            self.answer is not None
+            and self.answer.outcome is Outcome.TIMEOUT
+            and self.answer.tries < MOST_TRIES_OF_AUTHORITY
+        )
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """What it holds, comparable; nothing if it did not say."""
+        return _content(self.answer) if self.answer is not None else ()
+
+
+def _content(answer: Answer) -> tuple[str, ...]:
+    """Return the alias, or the records in order, or why there is none; nothing after a failure."""
+    if answer.failed:
+        return ()
+    if answer.aliases:
+        return (f"CNAME {show_name(answer.aliases[0])}",)
+    kind = answer.question.rdtype.name
+    if not answer.records:
+        return (f"no {kind} ({answer.outcome.value})",)
+    return tuple(sorted(f"{kind} {show_record(record)}" for record in answer.records))
+
+
+@dataclass(frozen=True)
+class Authority:
+    """What the authoritative servers of a zone say themselves to one question."""
+
+    question: Question
+    zone: Zone
+    testimonies: tuple[Testimony, ...]
+
+    @property
+    def contents(self) -> dict[tuple[str, ...], list[Testimony]]:
+        """The servers by what they hold, the content of most of them first."""
+        contents: dict[tuple[str, ...], list[Testimony]] = {}
+        for testimony in self.testimonies:
+            if testimony.content and not testimony.lame:
+                contents.setdefault(testimony.content, []).append(testimony)
+        return dict(sorted(contents.items(), key=lambda item: -len(item[1])))
+
+
+ARPA = dns.name.from_text("arpa.")
+IN_ADDR = dns.name.from_text("in-addr.arpa.")
+IP6 = dns.name.from_text("ip6.arpa.")
+
+
+def show_record(record: Any) -> str:
+    """Return the data of an MX, PTR, A or AAAA record, safe to print."""
+    if record.rdtype == MX:
+        return f"{record.preference} {show_name(record.exchange)}"
+    return show_name(record.target) if record.rdtype == PTR else str(record.address)
 
 
 def is_host_name(name: Name) -> bool:
@@ -952,6 +1214,11 @@ def is_host_name(name: Name) -> bool:
         and not all(label.isdigit() for label in labels)
         and all(re.fullmatch(rb"(?!-)[A-Za-z0-9_-]+(?<!-)", label) for label in labels)
     )
+
+
+def reverse_name(address: Address) -> Name:
+    """Return the name of an address in in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
+    return dns.name.from_text(address.reverse_pointer)
 
 
 def address_in_letters(name: Name) -> Optional[Address]:
@@ -1040,12 +1307,15 @@ class ReverseMX(nagiosplugin.Resource):
         rdtypes: Sequence[RdataType],
         lookups: Lookups,
         bounds: Bounds,
+        authorities: Optional[Authorities],
     ) -> None:
-        """``rdtypes`` are A, AAAA or both."""
+        """``rdtypes`` are A, AAAA or both; ``authorities`` are asked too if given."""
         self._domains = domains
         self._rdtypes = rdtypes
         self._lookups = lookups
         self._bounds = bounds
+        self._authorities = authorities
+        self._ways_back = WaysBack(lookups, bounds, authorities)
 
     def probe(self) -> Generator[nagiosplugin.Metric, None, None]:
         started = time.monotonic()
@@ -1053,18 +1323,22 @@ class ReverseMX(nagiosplugin.Resource):
         seconds = time.monotonic() - started
         for domain in domains:
             yield nagiosplugin.Metric(show_name(domain.name), domain, context="domain")
+            if domain.authority is not None:
+                yield _authority_metric(domain.authority)
             for host in domain.hosts:
                 yield nagiosplugin.Metric(show_name(host.name), host, context="host")
                 for address in host.addresses:
-                    yield nagiosplugin.Metric(str(address.address), address, context="address")
+                    yield nagiosplugin.Metric(str(address.way.address), address, context="address")
+                    for authority in address.way.authorities:
+                        yield _authority_metric(authority)
         lookups = {answer.question: answer for domain in domains for answer in domain.lookups}
         addresses = [address for domain in domains for address in domain.addresses]
         yield from _latencies(seconds, lookups.values())
         counts = {
             "mail_hosts": sum(len(domain.hosts) for domain in domains),
             "addresses": len(addresses),
-            "missing_ptr": sum(address.missing for address in addresses),
-            "unconfirmed_ptr": sum(address.unconfirmed for address in addresses),
+            "missing_ptr": sum(address.way.missing for address in addresses),
+            "unconfirmed_ptr": sum(address.way.unconfirmed for address in addresses),
             "name_mismatch": sum(address.mismatched for address in addresses),
             "dns_errors": sum(answer.failed for answer in lookups.values()),
         }
@@ -1073,100 +1347,206 @@ class ReverseMX(nagiosplugin.Resource):
 
     async def _domain(self, name: Name) -> MailDomain:
         mx = await self._lookups.ask(name, MX, "mx")
+        domain = MailDomain(name, mx)
+        authority = start(self._ask_authority(domain))
+        if domain.null_mx:
+            return dataclasses.replace(domain, authority=await authority)
         targets: dict[Name, Optional[int]] = {}
         for record in sorted(mx.records, key=lambda mx: (mx.preference, mx.exchange)):
             targets.setdefault(record.exchange, record.preference)
         if mx.outcome is Outcome.NODATA:
             targets = {name: None}
-        followed = list(targets.items())[: self._bounds.hosts]
-        domain = MailDomain(name, mx, left_out_hosts=len(targets) - len(followed))
-        if domain.null_mx:
-            return domain
-        walk = _AddressWalk(self._lookups, self._rdtypes, self._bounds)
-        lookups = await side_by_side(walk.host(target) for target, _ in followed)
-        return MailDomain(
-            name,
-            mx,
-            await walk.hosts(followed, lookups),
-            domain.left_out_hosts,
-            len(walk.left_out),
+        followed = dict(itertools.islice(targets.items(), self._bounds.hosts))
+        ways: dict[Address, Promise[WayBack]] = {}
+        left_out: set[Address] = set()
+
+        async def walk(host: Name, rdtype: RdataType) -> Answer:
+            answer = await self._lookups.ask(host, rdtype, "address")
+            for address in answer.addresses:
+                if address not in ways and len(ways) < self._bounds.addresses:
+                    ways[address] = self._ways_back.walk(address)
+                elif address not in ways:
+                    left_out.add(address)
+            return answer
+
+        async def host(name: Name) -> list[Answer]:
+            if name == dns.name.root or address_in_letters(name):
+                return []
+            return await side_by_side(walk(name, rdtype) for rdtype in self._rdtypes)
+
+        lookups = await side_by_side(host(name) for name in followed)
+        hosts = [
+            MailHost(domain.name, target, preference, tuple(answers))
+            for (target, preference), answers in zip(followed.items(), lookups)
+        ]
+        walked = {address: await way for address, way in ways.items()}
+        return dataclasses.replace(
+            domain,
+            hosts=_with_addresses(hosts, walked),
+            left_out_hosts=len(targets) - len(followed),
+            left_out_addresses=len(left_out),
+            authority=await authority,
         )
 
+    async def _ask_authority(self, domain: MailDomain) -> Optional[Authority]:
+        # A domain that does not exist is in its registry's zone, which is not at fault.
+        if self._authorities is None or domain.mx.outcome is Outcome.NXDOMAIN:
+            return None
+        return await self._authorities.ask((domain.name, *domain.mx.aliases)[-1], MX)
 
-class _AddressWalk:
-    """The walk from the mail hosts of one domain to their addresses and back."""
 
-    def __init__(self, lookups: Lookups, rdtypes: Sequence[RdataType], bounds: Bounds) -> None:
-        self.left_out: set[Address] = set()
+class Authorities:
+    """Finds out who is in charge of a name, and asks them themselves.
+
+    ``rdtypes`` are A, AAAA or both: the addresses at which name servers are asked.
+    """
+
+    def __init__(self, lookups: Lookups, rdtypes: Sequence[RdataType]) -> None:
         self._lookups = lookups
         self._rdtypes = rdtypes
-        self._bounds = bounds
-        self._ways_back: dict[Address, Promise[tuple[Optional[Answer], list[PtrName], int]]] = {}
 
-    async def host(self, name: Name) -> tuple[Answer, ...]:
-        """Look up the addresses of a host and start the way back of each that is new."""
-        if name == dns.name.root or address_in_letters(name):
-            return ()
-        return tuple(await side_by_side(self._family(name, rdtype) for rdtype in self._rdtypes))
+    async def zone(self, name: Name) -> Optional[Zone]:
+        """Return the zone that a name is in, or the nearest above it that anybody answers for.
 
-    async def hosts(
-        self,
-        targets: Iterable[tuple[Name, Optional[int]]],
-        lookups: Iterable[tuple[Answer, ...]],
-    ) -> tuple[MailHost, ...]:
-        """Put together what was learnt, each address under the first host that has it."""
-        hosts = [MailHost(*target, answers) for target, answers in zip(targets, lookups)]
-        owners: dict[Address, list[MailHost]] = {}
-        for host in hosts:
-            for answer in host.lookups:
-                for address in answer.addresses:
-                    owners.setdefault(address, []).append(host)
-        whole = []
-        for host in hosts:
-            own = [a for a, having in owners.items() if having[0] is host and a in self._ways_back]
-            shared = [a for a, having in owners.items() if host in having[1:]]
-            whole.append(
-                MailHost(
-                    host.name,
-                    host.preference,
-                    host.lookups,
-                    tuple([await self._address(address, owners[address]) for address in own]),
-                    tuple(shared),
-                )
+        After an alias it is the zone of its target, which is the one to edit (RFC 2317). DNSSEC
+        is not asked to agree: it may be what is broken.
+        """
+        while True:
+            answer = await self._lookups.ask(name, SOA, "zone", unchecked=True)
+            if not answer.failed or not answer.tries or len(name.labels) <= 2:
+                break
+            name = name.parent()
+        if answer.soa is None:
+            return None
+        apex, soa = answer.soa
+        listed = await self._lookups.ask(apex, NS, "zone", unchecked=True)
+        return Zone(apex, soa, await self._servers(record.target for record in listed.records))
+
+    async def ask(self, name: Name, rdtype: RdataType, alias: bool = False) -> Optional[Authority]:
+        """Put a question to every server of the name's zone, or None if none can be found.
+
+        Of an ``alias`` it is the zone that has the CNAME. A zone that nobody answers for is found
+        through the delegation to it.
+        """
+        zone = await self.zone(name.parent() if alias else name)
+        while zone is not None:
+            answers = await side_by_side(
+                self._testify(server.name, address, zone.name, name, rdtype)
+                for server in zone.servers
+                for address in server.addresses or (None,)
             )
-        return tuple(whole)
+            authority = Authority(Question(name, rdtype), zone, tuple(answers))
+            below = [
+                delegation
+                for testimony in answers
+                if testimony.answer is not None
+                and testimony.answer.outcome is Outcome.REFERRAL
+                and (delegation := testimony.answer.delegation) is not None
+                and delegation[0].is_subdomain(zone.name)
+                and delegation[0] != zone.name
+            ]
+            if authority.contents or not below:
+                return authority
+            zone = Zone(below[0][0], None, await self._servers(below[0][1]))
+        return None
 
-    async def _family(self, name: Name, rdtype: RdataType) -> Answer:
-        answer = await self._lookups.ask(name, rdtype, "address")
-        for address in answer.addresses:
-            if address in self._ways_back:
-                continue
-            if len(self._ways_back) < self._bounds.addresses:
-                self._ways_back[address] = start(self._way_back(address))
-            else:
-                self.left_out.add(address)
-        return answer
+    async def _servers(self, names: Iterable[Name]) -> tuple[NameServer, ...]:
+        async def server(name: Name) -> NameServer:
+            answers = await side_by_side(self._lookup(name, rdtype) for rdtype in self._rdtypes)
+            return NameServer(name, tuple(a for answer in answers for a in answer.addresses))
 
-    async def _way_back(self, address: Address) -> tuple[Optional[Answer], list[PtrName], int]:
+        return tuple(await side_by_side(server(name) for name in sorted(set(names))))
+
+    async def _lookup(self, name: Name, rdtype: RdataType, at: str = "") -> Answer:
+        return await self._lookups.ask(name, rdtype, "zone", at, unchecked=not at)
+
+    async def _testify(
+        self,
+        server: Name,
+        address: Optional[Address],
+        apex: Name,
+        name: Name,
+        rdtype: RdataType,
+    ) -> Testimony:
+        if address is None:
+            return Testimony(server, None, None, None)
+        answer, soa = await side_by_side(
+            (self._lookup(name, rdtype, str(address)), self._lookup(apex, SOA, str(address)))
+        )
+        serial = soa.records[0].serial if soa.records else None
+        return Testimony(server, address, answer, serial)
+
+
+class WaysBack:
+    """The ways back from addresses, each walked once in a run however many hosts have it."""
+
+    def __init__(
+        self, lookups: Lookups, bounds: Bounds, authorities: Optional[Authorities]
+    ) -> None:
+        self._lookups = lookups
+        self._bounds = bounds
+        self._authorities = authorities
+        self._promises: dict[Address, Promise[WayBack]] = {}
+
+    def walk(self, address: Address) -> Promise[WayBack]:
+        if address not in self._promises:
+            self._promises[address] = start(self._walk(address))
+        return self._promises[address]
+
+    async def _walk(self, address: Address) -> WayBack:
         if unusable_as(address):
-            return None, [], 0
-        reverse = dns.name.from_text(address.reverse_pointer)
-        ptr = await self._lookups.ask(reverse, PTR, "ptr")
+            return WayBack(address, None)
+        ptr = await self._lookups.ask(reverse_name(address), PTR, "ptr")
         targets = sorted({record.target for record in ptr.records})
         followed = targets[: self._bounds.names]
         rdtype = A if address.version == 4 else AAAA
-        names = await side_by_side(self._ptr_name(target, rdtype) for target in followed)
-        return ptr, names, len(targets) - len(followed)
+        authorities = start(self._ask_authorities((reverse_name(address), *ptr.aliases)))
+        names = await side_by_side(self._name(target, rdtype) for target in followed)
+        left_out = len(targets) - len(followed)
+        return WayBack(address, ptr, tuple(names), left_out, await authorities)
 
-    async def _ptr_name(self, name: Name, rdtype: RdataType) -> PtrName:
+    async def _ask_authorities(self, owners: Sequence[Name]) -> tuple[Authority, ...]:
+        if self._authorities is None:
+            return ()
+        answers = await side_by_side(
+            self._authorities.ask(owner, PTR, alias=owner != owners[-1]) for owner in owners
+        )
+        return tuple(answer for answer in answers if answer is not None)
+
+    async def _name(self, name: Name, rdtype: RdataType) -> PtrName:
         if not is_host_name(name):
             return PtrName(name, None)
         return PtrName(name, await self._lookups.ask(name, rdtype, "confirm"))
 
-    async def _address(self, address: Address, owners: Sequence[MailHost]) -> MailAddress:
-        ptr, names, left_out = await self._ways_back[address]
-        expected = tuple(name for host in owners for name in (host.name, *host.aliases))
-        return MailAddress(address, owners[0].name, expected, ptr, tuple(names), left_out)
+
+def _with_addresses(
+    hosts: Sequence[MailHost], ways: Mapping[Address, WayBack]
+) -> tuple[MailHost, ...]:
+    """Return the hosts with their addresses, each under the first host that has it."""
+    having: dict[Address, list[MailHost]] = {}
+    for host in hosts:
+        for address in host.all_addresses:
+            having.setdefault(address, []).append(host)
+    expected = {
+        address: tuple(name for owner in owners for name in (owner.name, *owner.aliases))
+        for address, owners in having.items()
+    }
+    return tuple(
+        dataclasses.replace(
+            host,
+            addresses=tuple(
+                MailAddress(ways[address], host.name, host.canonical, expected[address])
+                for address in host.all_addresses
+                if address in ways and having[address][0] is host
+            ),
+            shared=tuple(a for a in host.all_addresses if having[a][0] is not host),
+        )
+        for host in hosts
+    )
+
+
+def _authority_metric(authority: Authority) -> nagiosplugin.Metric:
+    return nagiosplugin.Metric(show_name(authority.zone.name), authority, context="authority")
 
 
 def _latencies(seconds: float, lookups: Iterable[Answer]) -> Iterator[nagiosplugin.Metric]:
@@ -1187,17 +1567,41 @@ def _latencies(seconds: float, lookups: Iterable[Answer]) -> Iterator[nagiosplug
 # ---------------------------------------------------------------------------------------------
 
 
+class Cure(NamedTuple):
+    """A change that mends a problem: what to do, the record ready to paste, and whose zone."""
+
+    action: str
+    record: str
+    owner: Name
+
+
+ROOT = dns.name.root
+
+
+def paste_mx(owner: Name, preference: Optional[int], target: Name) -> str:
+    return f"{show_name(owner)}. MX {preference} {show_name(target)}{'.' * (target != ROOT)}"
+
+
+def paste(owner: Name, rdtype: RdataType, data: object) -> str:
+    """Return a record as a zone file takes it, safe to print; ``data`` is a name or an address."""
+    text = f"{show_name(data)}." if isinstance(data, Name) and data.labels[:-1] else data
+    return f"{show_name(owner)}. {rdtype.name} {text}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """A finding made of something: what it was made of, in what words, and how bad it is.
 
-    ``finding`` is "" for a latency outside its range.
+    ``finding`` is "" for a latency outside its range. ``cures`` are ways to mend it, ``failed`` the
+    lookup that did not end well.
     """
 
     finding: str
     state: ServiceState
     subject: str
     text: str
+    cures: tuple[Cure, ...] = ()
+    failed: Optional[Answer] = None
 
     def __str__(self) -> str:
         name = f"[{self.finding}]" if self.finding else ""
@@ -1224,18 +1628,27 @@ class Policy:
     def __init__(self, overrides: dict[str, ServiceState]) -> None:
         self._overrides = overrides
 
-    def problem(self, finding: str, subject: str, text: str) -> Problem:
+    def problem(
+        self,
+        finding: str,
+        subject: str,
+        text: str,
+        *cures: Cure,
+        failed: Optional[Answer] = None,
+    ) -> Problem:
         state = self._overrides.get(finding, FINDINGS[finding].default)
-        return Problem(finding, state, subject, text)
+        return Problem(finding, state, subject, text, cures, failed)
 
     def failed_lookup(self, answer: Answer, subject: str) -> Problem:
-        if answer.outcome is Outcome.TIMEOUT:
-            return self.problem("dns-timeout", subject, f"timed out: {answer.reason}")
-        return self.problem("dns-failure", subject, f"failed: {answer.reason}")
+        if answer.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE):
+            text = f"timed out: {answer.reason}"
+            return self.problem("dns-timeout", subject, text, failed=answer)
+        return self.problem("dns-failure", subject, f"failed: {answer.reason}", failed=answer)
 
 
-# So many PTR names, or addresses of one of them, are enumerated in a line.
+# So many PTR names, or addresses of one of them, are enumerated in a line, or servers one a line.
 MOST_IN_LINE = 4
+MOST_LINES = 13
 
 
 def _enumerate(parts: Sequence[str], separator: str) -> str:
@@ -1272,6 +1685,11 @@ class FindingsContext(nagiosplugin.Context):
     def show(self, name: Name) -> str:
         return show_name(name, self._idn)
 
+    def witness(self, testimony: Testimony) -> str:
+        known = [str(testimony.address)] if testimony.address else []
+        known += [f"serial {testimony.serial}"] if testimony.serial is not None else []
+        return f"{self.show(testimony.server)}{' (' + ', '.join(known) + ')' if known else ''}"
+
     def show_all(self, names: Iterable[PtrName]) -> str:
         return _enumerate([self.show(name.name) for name in names], ", ")
 
@@ -1287,12 +1705,15 @@ class DomainContext(FindingsContext):
         if fact.mx.failed:
             yield self._policy.failed_lookup(fact.mx, "MX lookup")
         if fact.mx.outcome is Outcome.NXDOMAIN:
-            yield found("no-such-domain", "", "the domain does not exist (NXDOMAIN)")
+            cure = Cure("fix", f"have {show_name(fact.name)} registered or delegated", fact.name)
+            yield found("no-such-domain", "", "the domain does not exist (NXDOMAIN)", cure)
         if fact.mx.outcome is Outcome.NODATA:
             text = "no MX record (NODATA), mail goes to the domain's own addresses"
-            yield found("implicit-mx", "", text)
+            cure = Cure("fix", paste_mx(fact.name, 10, fact.name), fact.name)
+            yield found("implicit-mx", "", text, cure)
         if fact.null_mx:
-            yield found("null-mx", "", "takes no mail (null MX)")
+            cure = Cure("remove, if it is to take mail", paste_mx(fact.name, 0, ROOT), fact.name)
+            yield found("null-mx", "", "takes no mail (null MX)", cure)
         if fact.left_out_hosts:
             text = f"{fact.left_out_hosts} mail hosts were left out"
             yield found("too-many", "", text)
@@ -1317,17 +1738,33 @@ class HostContext(FindingsContext):
         if not fact.lookups:
             address = address_in_letters(fact.name)
             text = f"{address} is an IP address" if address else ". is the root domain"
-            yield found("invalid-mx", "MX target", f"{text}, not a host name")
+            cures = [Cure("remove", paste_mx(fact.domain, fact.preference, fact.name), fact.domain)]
+            if address:
+                what = f"an MX with the name of the host that has {address}"
+                cures.append(Cure("add", what, fact.domain))
+            yield found("invalid-mx", "MX target", f"{text}, not a host name", *cures)
             return
         if fact.aliases and fact.preference is not None:
             text = f"is an MX target and an alias of {self.show(fact.aliases[-1])} (CNAME)"
-            yield found("mx-is-alias", subject, text)
+            better = paste_mx(fact.domain, fact.preference, fact.canonical)
+            yield found("mx-is-alias", subject, text, Cure("fix", better, fact.domain))
+        cures = [
+            Cure(
+                "fix",
+                f"{show_name(fact.canonical)}. {answer.question.rdtype.name} and its address",
+                fact.canonical,
+            )
+            for answer in fact.lookups[:1]
+        ]
+        if fact.preference is not None:
+            record = paste_mx(fact.domain, fact.preference, fact.name)
+            cures.append(Cure("or remove", record, fact.domain))
         outcomes = {answer.outcome for answer in fact.lookups}
         if Outcome.NXDOMAIN in outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
-            yield found("no-address", subject, "does not exist (NXDOMAIN)")
+            yield found("no-address", subject, "does not exist (NXDOMAIN)", *cures)
         elif outcomes == {Outcome.NODATA}:
             kinds = " or ".join(answer.question.rdtype.name for answer in fact.lookups)
-            yield found("no-address", subject, f"has no {kinds} record (NODATA)")
+            yield found("no-address", subject, f"has no {kinds} record (NODATA)", *cures)
         for answer in fact.lookups:
             if answer.failed:
                 lookup = f"{answer.question.rdtype.name} lookup of {subject}"
@@ -1338,15 +1775,15 @@ class AddressContext(FindingsContext):
     """Judges an address: its kind, its PTR names, and whether they lead back."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
-        fact: MailAddress = metric.value
-        if fact.ptr is None:
-            return f"    {fact.address}"
-        if not fact.names:
-            return f"    {fact.address} {_no_record(fact.ptr)}"
-        ways = [self._way(name, fact.address) for name in fact.names]
-        return f"    {fact.address} {_enumerate(ways, '; ')}"
+        way: WayBack = metric.value.way
+        if way.ptr is None:
+            return f"    {way.address}"
+        if not way.names:
+            return f"    {way.address} {_no_record(way.ptr)}"
+        names = [self._name(name, way.address) for name in way.names]
+        return f"    {way.address} {_enumerate(names, '; ')}"
 
-    def _way(self, name: PtrName, address: Address) -> str:
+    def _name(self, name: PtrName, address: Address) -> str:
         if name.forward is None:
             back = "(no host name)"
         elif name.confirms(address):
@@ -1360,55 +1797,238 @@ class AddressContext(FindingsContext):
 
     def problems(self, fact: MailAddress) -> Iterator[Problem]:
         found = self._policy.problem
-        subject = f"{fact.address} ({self.show(fact.host)})"
+        way = fact.way
+        subject = f"{way.address} ({self.show(fact.host)})"
+        better = Cure("fix", paste(way.owner, PTR, fact.canonical), way.owner)
         yield from self._kind(fact, subject)
-        if fact.ptr is not None and fact.ptr.failed:
-            yield self._policy.failed_lookup(fact.ptr, f"PTR lookup of {subject}")
-        if fact.missing:
-            assert fact.ptr is not None
-            yield found("missing-ptr", subject, f"has no PTR record ({fact.ptr.outcome.value})")
-        for name in fact.names:
+        if way.ptr is not None and way.ptr.failed:
+            yield self._policy.failed_lookup(way.ptr, f"PTR lookup of {subject}")
+        if way.missing:
+            assert way.ptr is not None
+            text = f"has no PTR record ({way.ptr.outcome.value})"
+            yield found("missing-ptr", subject, text, better)
+        for name in way.names:
             if name.forward is not None and name.forward.failed:
                 lookup = f"{name.forward.question.rdtype.name} lookup of {self.show(name.name)}"
                 yield self._policy.failed_lookup(name.forward, f"{lookup}, PTR of {subject},")
-        if fact.invalid:
-            which = "which is no" if len(fact.names) == 1 else "none of which is a"
-            text = f"has PTR {self.show_all(fact.names)}, {which} host name"
-            yield found("invalid-ptr", subject, text)
-        if fact.unconfirmed:
-            which = "which does not resolve" if len(fact.names) == 1 else "none of which resolves"
-            text = f"has PTR {self.show_all(fact.names)}, {which} back to it"
-            yield found("unconfirmed-ptr", subject, text)
-        if fact.confirmed and fact.refuted:
+        if way.invalid:
+            which = "which is no" if len(way.names) == 1 else "none of which is a"
+            text = f"has PTR {self.show_all(way.names)}, {which} host name"
+            yield found("invalid-ptr", subject, text, better, *self._remove(way, way.names))
+        if way.unconfirmed:
+            which = "which does not resolve" if len(way.names) == 1 else "none of which resolves"
+            text = f"has PTR {self.show_all(way.names)}, {which} back to it"
+            yield found("unconfirmed-ptr", subject, text, better, *self._confirm(way))
+        if way.confirmed and way.refuted:
             text = (
-                f"has {len(fact.names)} PTR names, of which {self.show_all(fact.refuted)}"
-                f" {'does' if len(fact.refuted) == 1 else 'do'} not resolve back to it"
+                f"has {len(way.names)} PTR names, of which {self.show_all(way.refuted)}"
+                f" {'does' if len(way.refuted) == 1 else 'do'} not resolve back to it"
             )
-            yield found("mixed-ptr", subject, text)
+            yield found("mixed-ptr", subject, text, *self._remove(way, way.refuted))
         if fact.mismatched:
-            text = f"has PTR {self.show_all(fact.names)}, not the name of the mail host"
-            yield found("name-mismatch", subject, text)
-        yield from self._spelling(fact, subject)
-        if fact.left_out:
-            yield found("too-many", subject, f"has {fact.left_out} PTR names that were left out")
+            text = f"has PTR {self.show_all(way.names)}, not the name of the mail host"
+            yield found("name-mismatch", subject, text, better)
+        yield from self._spelling(fact, subject, better)
+        if way.left_out:
+            yield found("too-many", subject, f"has {way.left_out} PTR names that were left out")
+
+    def _remove(self, way: WayBack, names: Sequence[PtrName]) -> list[Cure]:
+        return [
+            Cure("remove", paste(way.owner, PTR, name.name), way.owner)
+            for name in names[:MOST_IN_LINE]
+        ]
+
+    def _confirm(self, way: WayBack) -> list[Cure]:
+        """Return the forward records that would make the PTR names lead back."""
+        return [
+            Cure(
+                "or fix",
+                paste(name.canonical, name.forward.question.rdtype, way.address),
+                name.canonical,
+            )
+            for name in way.names[:MOST_IN_LINE]
+            if name.forward is not None
+        ]
 
     def _kind(self, fact: MailAddress, subject: str) -> Iterator[Problem]:
-        kind = unusable_as(fact.address)
+        address = fact.way.address
+        kind = unusable_as(address)
         if kind:
-            yield self._policy.problem("unusable-address", subject, f"is {kind} address")
+            rdtype = A if address.version == 4 else AAAA
+            cure = Cure("remove", paste(fact.canonical, rdtype, address), fact.canonical)
+            yield self._policy.problem("unusable-address", subject, f"is {kind} address", cure)
         for network, rfc in PRIVATE_NETWORKS:
-            if fact.address in network:
+            if address in network:
                 yield self._policy.problem("private-address", subject, f"is private ({rfc})")
 
-    def _spelling(self, fact: MailAddress, subject: str) -> Iterator[Problem]:
-        for name in fact.names:
+    def _spelling(self, fact: MailAddress, subject: str, better: Cure) -> Iterator[Problem]:
+        way = fact.way
+        for name in way.names:
             shown = self.show(name.name)
-            if name.confirms(fact.address) and "_" in shown:
+            if name.confirms(way.address) and "_" in shown:
                 text = f"has PTR {shown}, with an underscore"
-                yield self._policy.problem("underscore-ptr", subject, text)
-            if name.forward is not None and spells_address(name.name, fact.address):
+                what = "name the host without an underscore in its MX, address and PTR records"
+                cure = Cure("fix", what, way.owner) if "_" in better.record else better
+                yield self._policy.problem("underscore-ptr", subject, text, cure)
+            if name.forward is not None and spells_address(name.name, way.address):
                 text = f"has PTR {shown}, which spells out the address"
-                yield self._policy.problem("generic-ptr", subject, text)
+                what = "name the host after its task in its MX, address and PTR records"
+                same = spells_address(fact.canonical, way.address)
+                cure = Cure("fix", what, way.owner) if same else better
+                yield self._policy.problem("generic-ptr", subject, text, cure)
+
+
+class AuthorityContext(FindingsContext):
+    """Judges the authoritative servers of a zone: whether they answer, and agree."""
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        fact: Authority = metric.value
+        indent = "  " if fact.question.rdtype == MX else "      "
+        return f"{indent}zone {self.show(fact.zone.name)}, {_count_of(fact.testimonies)} asked"
+
+    def problems(self, fact: Authority) -> Iterator[Problem]:
+        zone = self.show(fact.zone.name)
+        for testimony in fact.testimonies:
+            subject = f"{self.witness(testimony)}, name server of {zone},"
+            if testimony.lame:
+                record = paste(fact.zone.name, NS, testimony.server)
+                cure = Cure("have it mended, or remove", record, fact.zone.name)
+                yield self._policy.problem("lame-server", subject, testimony.lame, cure)
+            if testimony.late:
+                yield self._policy.problem("dns-timeout", subject, "did not answer in time")
+        contents = fact.contents
+        if len(contents) > 1:
+            sides = [
+                f"{_enumerate([self.witness(witness) for witness in witnesses], ', ')}"
+                f" {'has' if len(witnesses) == 1 else 'have'} {_enumerate(content, ', ')}"
+                for content, witnesses in contents.items()
+            ]
+            kind = fact.question.rdtype.name
+            yield self._policy.problem(
+                f"inconsistent-{kind.lower()}",
+                f"{kind} of {self.show(fact.question.name)}",
+                f"differs between the name servers of {zone}: {'; '.join(sides)}",
+                Cure("fix", f"have the odd one of these take over the zone {zone}", fact.zone.name),
+            )
+
+
+def _said(testimony: Testimony) -> str:
+    if testimony.lame:
+        return testimony.lame
+    return f"has {_enumerate(testimony.content, ', ')}" if testimony.content else "was not asked"
+
+
+def _count_of(testimonies: Sequence[Testimony]) -> str:
+    number = len(testimonies)
+    return f"{number} name server address{'es' if number != 1 else ''}"
+
+
+# ---------------------------------------------------------------------------------------------
+# Advice
+# ---------------------------------------------------------------------------------------------
+
+
+class Advisor:
+    """Says what to do about problems: the record, whose zone it is in, what receivers do meanwhile.
+
+    ``inquire()`` makes the lookups that this takes, in what is left of the time; then ``lines()``
+    tells of one problem after the other, and of each zone and finding once.
+    """
+
+    def __init__(self, lookups: Lookups, authorities: Authorities, idn: bool) -> None:
+        self._lookups = lookups
+        self._authorities = authorities
+        self._show = AuthorityContext("authority", Policy({}), idn)
+        self._zones: dict[Name, Optional[Zone]] = {}
+        self._opinions: dict[Question, list[str]] = {}
+        self._told: set[object] = set()
+
+    def inquire(self, problems: Iterable[Problem]) -> None:
+        owners: dict[Name, None] = {}
+        failed: dict[Question, Answer] = {}
+        for problem in problems:
+            owners.update((cure.owner, None) for cure in problem.cures)
+            if problem.failed is not None:
+                failed[problem.failed.question] = problem.failed
+
+        async def both() -> None:
+            zones = start(side_by_side(self._authorities.zone(owner) for owner in owners))
+            opinions = start(side_by_side(self._opinion(answer) for answer in failed.values()))
+            self._zones.update(zip(owners, await zones))
+            self._opinions.update(zip(failed, await opinions))
+
+        self._lookups.run(both())
+
+    def lines(self, problem: Problem) -> Iterator[str]:
+        cures = problem.cures
+        for number, cure in enumerate(cures):
+            if cure in self._told:
+                yield f"{cure.action}: as above"
+                continue
+            self._told.add(cure)
+            yield f"{cure.action}: {cure.record}"
+            zone = self._zones.get(cure.owner)
+            following = cures[number + 1 : number + 2]
+            if zone is not None and zone not in [self._zones.get(c.owner) for c in following]:
+                yield from self._zone_lines(zone)
+        if problem.failed is not None:
+            yield from self._opinions.get(problem.failed.question, ())
+        reactions = FINDINGS[problem.finding].reactions if problem.finding else ()
+        if reactions and problem.finding not in self._told:
+            self._told.add(problem.finding)
+            yield f"meanwhile: {'; '.join(str(reaction) for reaction in reactions)}"
+
+    def _zone_lines(self, zone: Zone) -> Iterator[str]:
+        name = self._show.show(zone.name)
+        if zone.name in self._told:
+            yield f"in: zone {name}, see above"
+            return
+        self._told.add(zone.name)
+        contact = f", contact {zone.contact}" if zone.contact else ""
+        yield f"in: zone {name}{contact}"
+        if zone.providers:
+            yield "  nothing below it is delegated: it is for the address's provider to change"
+        elif zone.name.is_subdomain(ARPA):
+            yield "  a reverse zone is the address's provider's to change, unless delegated to you"
+        servers = [
+            f"{self._show.show(server.name)} ({', '.join(map(str, server.addresses)) or '?'})"
+            for server in zone.servers
+        ]
+        if servers:
+            yield f"  name servers: {_enumerate(servers, ', ')}"
+
+    async def _opinion(self, failed: Answer) -> list[str]:
+        """Ask others what a lookup that failed would have given, and conclude whose fault it is."""
+        question = failed.question
+        unchecked = start(self._unchecked(question))
+        authority = await self._authorities.ask(question.name, question.rdtype)
+        lines = []
+        if authority is not None and authority.testimonies:
+            lines.append(
+                f"asked themselves, the servers of {self._show.show(authority.zone.name)}:"
+            )
+            said = [f"  {self._show.witness(t)} {_said(t)}" for t in authority.testimonies]
+            lines += said[:MOST_LINES] + ["  ..."] * (len(said) > MOST_LINES)
+        return lines + self._conclusion(failed, await unchecked, authority)
+
+    async def _unchecked(self, question: Question) -> Answer:
+        return await self._lookups.ask(question.name, question.rdtype, "zone", unchecked=True)
+
+    def _conclusion(
+        self, failed: Answer, unchecked: Answer, authority: Optional[Authority]
+    ) -> list[str]:
+        if not unchecked.failed and failed.outcome is Outcome.FAILURE:
+            return [
+                "cause: DNSSEC validation fails; with checking disabled the resolver answers"
+                f" {_enumerate(_content(unchecked), ', ')}"
+            ]
+        if authority is None or not authority.testimonies:
+            return []
+        if len(authority.contents) == 1:
+            return ["cause: the name servers that answer agree, so the trouble is the resolver's"]
+        if not authority.contents and all(t.lame for t in authority.testimonies):
+            return ["cause: no name server of the zone answers for it; have its owner mend them"]
+        return []
 
 
 # ---------------------------------------------------------------------------------------------
@@ -1417,6 +2037,8 @@ class AddressContext(FindingsContext):
 
 # Most schedulers' lists and messages cut off longer lines.
 STATUS_LINE = 500
+# Prose in the long output is wrapped for a terminal; what is to be pasted is not.
+LINE = 79
 
 
 class WorstFirst(nagiosplugin.Results):
@@ -1430,11 +2052,21 @@ class WorstFirst(nagiosplugin.Results):
 
 
 class Check(nagiosplugin.Check):
-    """A check whose performance data keep their documented order."""
+    """A check that asks for advice on its problems, if it was given somebody to ask.
+
+    Its performance data keep their documented order.
+    """
+
+    def __init__(self, advisor: Optional[Advisor], *objects: Any) -> None:
+        super().__init__(*objects)
+        self._advisor = advisor
 
     def __call__(self) -> None:
         super().__call__()
         self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
+        if self._advisor is not None:
+            problems = (problem for _, problem in _problems(self.results))
+            self._advisor.inquire(problem for problem in problems if problem.state is not Ok)
 
 
 class ChainSummary(nagiosplugin.Summary):
@@ -1443,8 +2075,10 @@ class ChainSummary(nagiosplugin.Summary):
     ``verbosity`` is the number of ``-v``: from 2 on every lookup is listed.
     """
 
-    def __init__(self, verbosity: int) -> None:
+    def __init__(self, verbosity: int, lookups: Lookups, advisor: Optional[Advisor]) -> None:
         self._verbosity = verbosity
+        self._lookups = lookups
+        self._advisor = advisor
 
     def ok(self, results: nagiosplugin.Results) -> str:
         domains = _domains(results)
@@ -1474,24 +2108,43 @@ class ChainSummary(nagiosplugin.Summary):
 
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
         lines: list[str] = []
-        lookups: list[Answer] = []
+        lookups: dict[Question, Answer] = {}
         for result in _in_order(results):
             if not isinstance(result, Judgement) or result.metric is None:
                 continue
             line = result.metric.description or ""
+            is_end = isinstance(result.metric.value, MailAddress)
+            lines.append(f"{line}   {str(result.state).upper()}" if is_end else line)
             indent = " " * (len(line) - len(line.lstrip()) + 2)
-            sound = isinstance(result.metric.value, MailAddress) and not result.problems
-            lines.append(f"{line}   OK" if sound else line)
-            lines += [
-                f"{indent}{str(problem.state).upper()} [{problem.finding}] {problem.text}"
-                for problem in result.problems
-            ]
+            for problem in result.problems:
+                lines += self._problem_lines(problem, indent)
             if isinstance(result.metric.value, MailDomain):
-                lookups += result.metric.value.lookups
+                chain = result.metric.value.lookups
+                lookups.update((answer.question, answer) for answer in chain)
         if self._verbosity > 1:
+            further = (answer for answer in self._lookups.answers if answer.tries)
+            lookups.update((answer.question, answer) for answer in further)
             lines.append("lookups")
-            lines += [f"  {_lookup_line(answer)}" for answer in dict.fromkeys(lookups)]
+            lines += [f"  {_lookup_line(answer)}" for answer in lookups.values()]
         return lines
+
+    def _problem_lines(self, problem: Problem, indent: str) -> Iterator[str]:
+        state = "NOTE" if problem.state is Ok else str(problem.state).upper()
+        yield f"{indent}{state} [{problem.finding}] {problem.text}"
+        if self._advisor is not None and problem.state is not Ok:
+            for line in self._advisor.lines(problem):
+                deeper = indent + "  " + " " * (len(line) - len(line.lstrip()))
+                if line.startswith("meanwhile"):
+                    yield from textwrap.wrap(
+                        line,
+                        LINE,
+                        initial_indent=deeper,
+                        subsequent_indent=deeper + "  ",
+                        break_on_hyphens=False,
+                        break_long_words=False,
+                    )
+                else:
+                    yield deeper + line.lstrip()
 
 
 def _in_order(results: nagiosplugin.Results) -> Iterator[nagiosplugin.Result]:
@@ -1548,8 +2201,10 @@ def _lookup_line(answer: Answer) -> str:
         outcome = f"{len(answer.records)} record{'s' * (len(answer.records) > 1)}"
     parts = [f"{answer.question}: {outcome}"]
     parts += [f"alias of {show_name(name)}" for name in answer.aliases]
+    parts += ["checking disabled"] * answer.question.unchecked
     parts += [answer.reason] * bool(answer.reason)
-    parts += [f"from {answer.server}"] * bool(answer.server)
+    server = answer.server or answer.question.at
+    parts += [f"from {server}"] * bool(server)
     parts += [f"{answer.seconds * 1000:.1f} ms"]
     parts += [f"{answer.tries} tries"] * (answer.tries > 1)
     return ", ".join(parts)
@@ -1613,7 +2268,7 @@ def make_parser() -> Parser:
         metavar="PORT",
         type=port_argument,
         default=53,
-        help="its port (%(default)s)",
+        help="port of the resolvers (%(default)s), and with --authoritative of all name servers",
     )
     family = parser.add_mutually_exclusive_group()
     family.add_argument(
@@ -1634,7 +2289,8 @@ def make_parser() -> Parser:
             metavar="RANGE",
             type=range_argument,
             default="",
-            help=f"{name} unless the slowest lookup of each stage is in the range, in seconds",
+            help=f"{name} unless the slowest lookup of each stage (mx_time, address_time, ptr_time,"
+            " confirm_time) is in this range of seconds",
         )
     parser.add_argument(
         "-t",
@@ -1652,6 +2308,11 @@ def make_parser() -> Parser:
         action="append",
         default=[],
         help="override a finding's state (ok, warning, critical, unknown); repeatable",
+    )
+    parser.add_argument(
+        "--authoritative",
+        action="store_true",
+        help="ask every authoritative server of the MX and reverse zones itself too, at PORT",
     )
     parser.add_argument(
         "-v",
@@ -1832,17 +2493,27 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     options = parser.parse_args(expand_files(sys.argv[1:] if argv is None else argv, parser))
     if not options.domains:
         parser.error("argument -d/--domain: none given; expected a mail domain")
-    servers = [Server(a, options.port) for a in options.servers or system_servers(parser)]
+    servers = options.servers or system_servers(parser)
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)
     idn = (sys.stdout.encoding or "").lower().startswith("utf")
     policy = Policy(dict(options.states))
-    lookups = Lookups(servers, deadline)
+    lookups = Lookups(servers, options.port, deadline)
+    authorities = Authorities(lookups, options.rdtypes)
+    advisor = Advisor(lookups, authorities, idn) if options.verbose else None
     check = Check(
-        ReverseMX(tuple(dict.fromkeys(options.domains)), options.rdtypes, lookups, Bounds()),
+        advisor,
+        ReverseMX(
+            tuple(dict.fromkeys(options.domains)),
+            options.rdtypes,
+            lookups,
+            Bounds(),
+            authorities if options.authoritative else None,
+        ),
         DomainContext("domain", policy, idn),
         HostContext("host", policy, idn),
         AddressContext("address", policy, idn),
+        AuthorityContext("authority", policy, idn),
         nagiosplugin.ScalarContext("time"),
         *(
             nagiosplugin.ScalarContext(
@@ -1854,10 +2525,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             for stage, what in STAGES.items()
         ),
         nagiosplugin.ScalarContext("count"),
-        ChainSummary(options.verbose),
+        ChainSummary(options.verbose, lookups, advisor),
         WorstFirst(),
     )
-    check.main(options.verbose, timeout=0)
+    with lookups:
+        check.main(options.verbose, timeout=0)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,12 @@ DOMAIN = "mycompany.microsoft.com"
 ZONE = """\
 mycompany.microsoft.com.        MX   10 mail.mycompany.microsoft.com.
 mycompany.microsoft.com.        NS   DNS.mycompany.microsoft.com.
+mycompany.microsoft.com.        SOA  DNS.mycompany.microsoft.com. it.microsoft.com. 1 60 60 60 60
 DNS.mycompany.microsoft.com.    A    172.16.0.200
 mail.mycompany.microsoft.com.   A    172.16.0.200
 old.mycompany.microsoft.com.    A    172.16.0.17
+0.16.172.in-addr.arpa.          NS   DNS.mycompany.microsoft.com.
+0.16.172.in-addr.arpa.          SOA  DNS.mycompany.microsoft.com. it.microsoft.com. 1 60 60 60 60
 """
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 

@@ -104,7 +104,8 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             "--state: gone-ptr=ok names no finding; expected one of no-such-domain, implicit-mx,"
             " null-mx, invalid-mx, mx-is-alias, no-address, private-address, unusable-address,"
             " missing-ptr, unconfirmed-ptr, invalid-ptr, mixed-ptr, name-mismatch,"
-            " underscore-ptr, generic-ptr, dns-failure, dns-timeout, too-many",
+            " underscore-ptr, generic-ptr, dns-failure, dns-timeout, inconsistent-ptr,"
+            " inconsistent-mx, lame-server, too-many",
             id="unknown-finding",
         ),
         pytest.param(

@@ -48,6 +48,8 @@ backup.example.com.  AAAA  2001:db8::26
 SOUND = TWO_HOSTS + "25.2.0.192.in-addr.arpa. PTR mail.example.com."
 
 SIX_ENDS = """\
+2.0.192.in-addr.arpa.  SOA  ns.isp.example. noc.isp.example. 7 3600 600 86400 60
+2.0.192.in-addr.arpa.  NS   ns.isp.example.
 example.net.  MX  10 a.example.net.
 example.net.  MX  20 b.example.net.
 example.net.  MX  30 c.example.net.
@@ -124,6 +126,14 @@ def requirements() -> str:
     return "\n".join(lines) + "\n"
 
 
+def receivers() -> str:
+    lines = []
+    for finding in check_reverse_mx.FINDINGS.values():
+        if finding.reactions:
+            lines.append(f"- `{finding.name}`: {'; '.join(map(str, finding.reactions))}")
+    return "\n".join(lines) + "\n"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "run": ok_and_critical,
     "findings": findings,
@@ -132,6 +142,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "lookups": lambda: example(demo.ZONE + demo.OTHER.ptr, "-d", demo.DOMAIN, "-vv"),
     "outcomes": lambda: example(SIX_ENDS, "-d", "example.net", "-t", "2", "-v", perfdata=False),
     "perfdata": perfdata,
+    "receivers": receivers,
     "requirements": requirements,
 }
 

@@ -183,20 +183,22 @@ def test_six_endings_have_six_texts(plugin: Plugin) -> None:
     assert output.code == 2
     told = "\n".join(re.sub(r"[0-9.]+ (s|ms)\b", r"N \1", line) for line in output.long)
     for line in (
-        "    192.0.2.1 (no PTR, NXDOMAIN)\n"
+        "    192.0.2.1 (no PTR, NXDOMAIN)   CRITICAL\n"
         "      CRITICAL [missing-ptr] has no PTR record (NXDOMAIN)\n",
-        "    192.0.2.2 (no PTR, NODATA)\n      CRITICAL [missing-ptr] has no PTR record (NODATA)\n",
-        "    192.0.2.3 (PTR lookup failed)\n"
+        "    192.0.2.2 (no PTR, NODATA)   CRITICAL\n"
+        "      CRITICAL [missing-ptr] has no PTR record (NODATA)\n",
+        "    192.0.2.3 (PTR lookup failed)   CRITICAL\n"
         f"      CRITICAL [dns-failure] failed: SERVFAIL (EDE 22 No Reachable Authority) {at}\n",
-        f"    192.0.2.4 (PTR lookup failed)\n      CRITICAL [dns-failure] failed: REFUSED {at}\n",
-        "    192.0.2.5 (PTR lookup failed)\n"
+        "    192.0.2.4 (PTR lookup failed)   CRITICAL\n"
+        f"      CRITICAL [dns-failure] failed: REFUSED {at}\n",
+        "    192.0.2.5 (PTR lookup failed)   UNKNOWN\n"
         f"      UNKNOWN [dns-timeout] timed out: no answer {at} in N s\n",
-        "    192.0.2.6 (PTR lookup failed)\n"
-        f"      CRITICAL [dns-failure] failed: does not recurse: a referral to ns.example {at}\n",
+        "    192.0.2.6 (PTR lookup failed)   CRITICAL\n"
+        f"      CRITICAL [dns-failure] failed: referral to ns.example (no recursion) {at}\n",
         f"  PTR 1.2.0.192.in-addr.arpa: NXDOMAIN, {at}, N ms\n",
         f"  PTR 2.2.0.192.in-addr.arpa: NODATA, {at}, N ms\n",
         f"  PTR 4.2.0.192.in-addr.arpa: failure, REFUSED {at}, N ms\n",
-        f"  PTR 6.2.0.192.in-addr.arpa: referral, does not recurse: a referral to ns.example {at},",
+        f"  PTR 6.2.0.192.in-addr.arpa: referral, referral to ns.example (no recursion) {at},",
     ):
         assert line in told
     assert re.search(rf"PTR 5.2.0.192.in-addr.arpa: timeout, no answer {at} in N s, N ms, \d", told)

@@ -108,7 +108,7 @@ def test_name_of_255_octets_is_counted_not_cut(plugin: Plugin) -> None:
         output = plugin.ask(server, "-d", "example.com", "-v")
     assert_safe(output)
     assert output.status == "REVERSE_MX CRITICAL - example.com: 1 problem, see -v"
-    assert output.long[2] == f"    192.0.2.25 PTR {name} (no host name)"
+    assert output.long[2] == f"    192.0.2.25 PTR {name} (no host name)   CRITICAL"
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,12 @@ CHAIN = [
     "example.com",
     "  MX 10 mail.example.com",
     "    192.0.2.25 PTR mail.example.com A 192.0.2.25   OK",
-    "    192.0.2.26 (no PTR, NXDOMAIN)",
+    "    192.0.2.26 (no PTR, NXDOMAIN)   CRITICAL",
     "      CRITICAL [missing-ptr] has no PTR record (NXDOMAIN)",
     "  MX 20 mx2.example.com CNAME real.example.net",
     "    WARNING [mx-is-alias] is an MX target and an alias of real.example.net (CNAME)",
     "    192.0.2.27 PTR -.example.net (no host name); PTR a.example.net (no A, NXDOMAIN);"
-    " PTR b.example.net A 192.0.2.28, 192.0.2.29; PTR c.example.net A 192.0.2.27",
+    " PTR b.example.net A 192.0.2.28, 192.0.2.29; PTR c.example.net A 192.0.2.27   WARNING",
     "      WARNING [mixed-ptr] has 4 PTR names, of which -.example.net, a.example.net,"
     " b.example.net do not resolve back to it",
     "      WARNING [name-mismatch] has PTR -.example.net, a.example.net, b.example.net,"
@@ -215,20 +215,34 @@ CHAIN = [
 ]
 
 
+def without_advice(lines: list[str]) -> list[str]:
+    """Return the long output without what hangs below a problem."""
+    kept: list[str] = []
+    limit = 99
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if indent <= limit:
+            kept.append(line)
+            limit = indent if re.match(r" *(CRITICAL|WARNING|UNKNOWN|NOTE) \[", line) else 99
+    return kept
+
+
 def test_one_v_draws_the_chain(plugin: Plugin) -> None:
     with NameServer(BROKEN) as server:
         output = plugin.ask(server, "-4", "-v", "-d", "example.com")
     assert output.status.startswith("REVERSE_MX CRITICAL - example.com: 192.0.2.26 ")
-    assert output.long == CHAIN
+    assert without_advice(output.long) == CHAIN
 
 
 def test_two_v_list_every_lookup_in_the_order_of_the_chain(plugin: Plugin) -> None:
     with NameServer(BROKEN) as server:
         output = plugin.ask(server, "-4", "-vv", "-d", "example.com")
-    lookups = [re.sub(r"[0-9.]+ ms", "N ms", line) for line in output.long[len(CHAIN) :]]
+    long = without_advice(output.long)
+    lookups = [re.sub(r"[0-9.]+ ms", "N ms", line) for line in long[len(CHAIN) :]]
+    advice = [line for line in lookups if "SOA " in line or "NS " in line]
     at = f"from 127.0.0.1#{server.port}, N ms"
-    assert output.long[: len(CHAIN)] == CHAIN
-    assert lookups == [
+    assert long[: len(CHAIN)] == CHAIN
+    assert lookups[: -len(advice)] == [
         "lookups",
         f"  MX example.com: 3 records, {at}",
         f"  A mail.example.com: 2 records, {at}",
@@ -246,7 +260,7 @@ def test_two_v_list_every_lookup_in_the_order_of_the_chain(plugin: Plugin) -> No
 def test_three_v_add_what_the_libraries_log(plugin: Plugin) -> None:
     with NameServer(BROKEN) as server:
         output = plugin.ask(server, "-4", "-vvv", "-d", "example.com")
-    assert output.long[: len(CHAIN)] == CHAIN
+    assert without_advice(output.long)[: len(CHAIN)] == CHAIN
     assert "MX example.com: found, tries: 1" in output.long
 
 

@@ -636,7 +636,7 @@ SCENARIOS = [
                 "referral",
                 "referral a.root-servers.example.",
                 "CRITICAL",
-                "failed: does not recurse: a referral to a.root-servers.example"
+                "failed: referral to a.root-servers.example (no recursion)"
                 " from 127.0.0.1#PORT [dns-failure]",
             ),
         )
@@ -697,9 +697,9 @@ SCENARIOS = [
         real.example.net. A 192.0.2.25
         ! mail.example.com. * norecursion
         """,
-        "CRITICAL - example.com: A lookup of mail.example.com failed: does not recurse: neither"
-        " records nor their denial from 127.0.0.1#PORT [dns-failure]; AAAA lookup of"
-        " mail.example.com failed: does not recurse: neither records nor their denial from"
+        "CRITICAL - example.com: A lookup of mail.example.com failed: neither"
+        " records nor their denial (no recursion) from 127.0.0.1#PORT [dns-failure]; AAAA lookup of"
+        " mail.example.com failed: neither records nor their denial (no recursion) from"
         " 127.0.0.1#PORT [dns-failure]",
         "mx address",
         "1 0 0 0 0 2",

@@ -1,0 +1,301 @@
+"""What -v says to do about each problem, and what that costs."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from conftest import Output, Plugin, zone
+from nameserver import NameServer
+
+# Who is in charge, for every zone that is concerned below.
+ZONES = """
+    example.com. SOA ns1.example.com. first\\.last.example.com. 7 3600 600 86400 60
+    example.com. NS ns1.example.com.
+    ns1.example.com. A 192.0.2.53
+    ns1.example.com. AAAA 2001:db8::53
+    example.net. SOA ns.example.net. dns.example.net. 1 3600 600 86400 60
+    example.net. NS ns.example.net.
+    ns.example.net. A 198.51.100.53
+    2.0.192.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    2.0.192.in-addr.arpa. NS ns1.isp.example.
+    2.0.192.in-addr.arpa. NS ns2.isp.example.
+    113.0.203.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    51.198.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    51.198.in-addr.arpa. NS ns1.isp.example.
+    8.b.d.0.1.0.0.2.ip6.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    8.b.d.0.1.0.0.2.ip6.arpa. NS ns1.isp.example.
+    0-63.2.0.192.in-addr.arpa. SOA ns1.example.com. first\\.last.example.com. 7 3600 600 86400 60
+    0-63.2.0.192.in-addr.arpa. NS ns1.example.com.
+    com. SOA a.nic.example. registry.nic.example. 1 3600 600 86400 60
+    com. NS a.nic.example.
+    a.nic.example. A 192.0.2.1
+    ns1.isp.example. A 192.0.2.101
+    ns2.isp.example. A 192.0.2.102
+"""
+OURS = """\
+in: zone example.com, contact first.last@example.com
+  name servers: ns1.example.com (192.0.2.53, 2001:db8::53)
+"""
+THEIRS = """\
+in: zone 2.0.192.in-addr.arpa, contact noc@isp.example
+  a reverse zone is the address's provider's to change, unless delegated to you
+  name servers: ns1.isp.example (192.0.2.101), ns2.isp.example (192.0.2.102)
+"""
+MAIL = """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+"""
+
+
+def advice(output: Output, finding: str) -> str:
+    """Return the lines under a problem, without what receivers do."""
+    lines = output.long
+    start = next(i for i, line in enumerate(lines) if f" [{finding}] " in line)
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    under = []
+    for line in lines[start + 1 :]:
+        if len(line) - len(line.lstrip()) <= indent:
+            break
+        under.append(line)
+    told = textwrap.dedent("\n".join(under))
+    return told.split("meanwhile: ")[0].rstrip("\n") + "\n"
+
+
+CASES = [
+    pytest.param(
+        "missing-ptr",
+        MAIL,
+        f"fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n{THEIRS}",
+        id="missing-ptr",
+    ),
+    pytest.param(
+        "missing-ptr",
+        MAIL + "192.0.2.25 CNAME 25.0-63.2.0.192.in-addr.arpa.",
+        "fix: 25.0-63.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 0-63.2.0.192.in-addr.arpa, contact first.last@example.com\n"
+        "  a reverse zone is the address's provider's to change, unless delegated to you\n"
+        "  name servers: ns1.example.com (192.0.2.53, 2001:db8::53)\n",
+        id="missing-ptr-behind-rfc2317-alias",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. A 198.51.100.25
+        """,
+        "fix: 25.100.51.198.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 51.198.in-addr.arpa, contact noc@isp.example\n"
+        "  nothing below it is delegated: it is for the address's provider to change\n"
+        "  name servers: ns1.isp.example (192.0.2.101)\n",
+        id="missing-ptr-in-the-providers-zone",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. AAAA 2001:db8::25
+        """,
+        "fix: 5.2" + 22 * ".0" + ".8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.com.\n"
+        "in: zone 8.b.d.0.1.0.0.2.ip6.arpa, contact noc@isp.example\n"
+        "  nothing below it is delegated: it is for the address's provider to change\n"
+        "  name servers: ns1.isp.example (192.0.2.101)\n",
+        id="missing-ptr-ipv6",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        """,
+        f"fix: 25.2.0.192.in-addr.arpa. PTR real.example.net.\n{THEIRS}",
+        id="missing-ptr-of-an-alias-names-what-is-behind-it",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR other.example.net.",
+        f"fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n{THEIRS}"
+        "or fix: other.example.net. A 192.0.2.25\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="unconfirmed-ptr-has-two-cures",
+    ),
+    pytest.param(
+        "invalid-ptr",
+        MAIL + "192.0.2.25 PTR -x.example.net.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR -x.example.net.\n{THEIRS}",
+        id="invalid-ptr",
+    ),
+    pytest.param(
+        "mixed-ptr",
+        MAIL
+        + """
+        192.0.2.25 PTR mail.example.com.
+        192.0.2.25 PTR gone.example.net.
+        192.0.2.25 PTR .
+        """,
+        "remove: 25.2.0.192.in-addr.arpa. PTR .\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR gone.example.net.\n{THEIRS}",
+        id="mixed-ptr-names-those-to-remove",
+    ),
+    pytest.param(
+        "name-mismatch",
+        MAIL + "192.0.2.25 PTR other.example.net.\n    other.example.net. A 192.0.2.25",
+        f"fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n{THEIRS}",
+        id="name-mismatch",
+    ),
+    pytest.param(
+        "underscore-ptr",
+        """
+        example.com. MX 10 mail_1.example.com.
+        mail_1.example.com. A 192.0.2.25
+        192.0.2.25 PTR mail_1.example.com.
+        """,
+        "fix: name the host without an underscore in its MX, address and PTR records\n" + THEIRS,
+        id="underscore-ptr-that-the-host-has-too",
+    ),
+    pytest.param(
+        "underscore-ptr",
+        MAIL + "192.0.2.25 PTR a_b.example.com.\n    a_b.example.com. A 192.0.2.25",
+        "fix: as above\n",
+        id="underscore-ptr-beside-a-name-mismatch",
+    ),
+    pytest.param(
+        "generic-ptr",
+        """
+        example.com. MX 10 h192-0-2-25.example.com.
+        h192-0-2-25.example.com. A 192.0.2.25
+        192.0.2.25 PTR h192-0-2-25.example.com.
+        """,
+        "fix: name the host after its task in its MX, address and PTR records\n" + THEIRS,
+        id="generic-ptr",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 mail.example.com.\n    mail.example.com. A 127.0.0.1",
+        f"remove: mail.example.com. A 127.0.0.1\n{OURS}",
+        id="unusable-address",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.example.com.",
+        "fix: mail.example.com. A and its address\n"
+        f"or remove: example.com. MX 10 mail.example.com.\n{OURS}",
+        id="no-address",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        192.0.2.25 PTR real.example.net.
+        """,
+        f"fix: example.com. MX 10 real.example.net.\n{OURS}",
+        id="mx-is-alias",
+    ),
+    pytest.param(
+        "invalid-mx",
+        "example.com. MX 10 192.0.2.25.",
+        "remove: example.com. MX 10 192.0.2.25.\n"
+        f"add: an MX with the name of the host that has 192.0.2.25\n{OURS}",
+        id="invalid-mx-address",
+    ),
+    pytest.param(
+        "invalid-mx",
+        MAIL + "192.0.2.25 PTR mail.example.com.\n    example.com. MX 0 .",
+        f"remove: example.com. MX 0 .\n{OURS}",
+        id="invalid-mx-root",
+    ),
+    pytest.param(
+        "implicit-mx",
+        "example.com. A 192.0.2.25\n192.0.2.25 PTR example.com.",
+        f"fix: example.com. MX 10 example.com.\n{OURS}",
+        id="implicit-mx",
+    ),
+    pytest.param(
+        "null-mx",
+        "example.com. MX 0 .",
+        f"remove, if it is to take mail: example.com. MX 0 .\n{OURS}",
+        id="null-mx",
+    ),
+]
+
+
+@pytest.mark.parametrize(("finding", "text", "expected"), CASES)
+def test_advice(plugin: Plugin, finding: str, text: str, expected: str) -> None:
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert f"[{finding}]" in output.status
+    assert advice(output, finding) == expected
+
+
+def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES)) as server:
+        output = plugin.ask(server, "-v", "-d", "example-gone.com")
+    assert advice(output, "no-such-domain") == (
+        "fix: have example-gone.com registered or delegated\n"
+        "in: zone com, contact registry@nic.example\n"
+        "  name servers: a.nic.example (192.0.2.1)\n"
+    )
+
+
+def test_zone_and_receivers_are_told_once(plugin: Plugin) -> None:
+    text = MAIL + "mail.example.com. A 192.0.2.26\n    mail.example.com. A 192.0.2.27"
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert sum("noc@isp.example" in line for line in output.long) == 1
+    assert sum("meanwhile" in line for line in output.long) == 1
+    assert sum("see above" in line for line in output.long) == 2
+    assert sum("fix: " in line for line in output.long) == 3
+
+
+def test_prose_fits_a_terminal(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES + MAIL)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert max(len(line) for line in output.long) <= 100
+    prose = "\n".join(output.long).partition("meanwhile: ")[2]
+    assert prose
+    assert max(len(line) for line in prose.splitlines()) <= 79
+
+
+# What the advice costs.
+
+
+def test_healthy_domain_is_asked_no_more_with_v(plugin: Plugin) -> None:
+    healthy = zone(ZONES + MAIL + "192.0.2.25 PTR mail.example.com.")
+    asked = []
+    for verbosity in ((), ("-v",), ("-vvv",)):
+        with NameServer(healthy) as server:
+            assert plugin.ask(server, "-d", "example.com", *verbosity).code == 0
+            asked.append(sorted((query.name, query.rdtype) for query in server.queries))
+    assert asked[0] == asked[1] == asked[2]
+
+
+def test_broken_domain_is_asked_no_more_without_v(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES + MAIL)) as server:
+        plugin.ask(server, "-d", "example.com")
+        assert {query.rdtype for query in server.queries} == {"MX", "A", "AAAA", "PTR"}
+
+
+def test_accepted_problem_is_not_inquired_into(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES + MAIL)) as server:
+        plugin.ask(server, "-v", "-d", "example.com", "--state", "missing-ptr=ok")
+        assert "SOA" not in {query.rdtype for query in server.queries}
+
+
+@pytest.mark.parametrize("silent", ["SOA", "NS"])
+def test_verdict_is_the_same_when_time_runs_out_for_advice(plugin: Plugin, silent: str) -> None:
+    with NameServer(zone(ZONES + MAIL) + f"\n! * {silent} drop") as server:
+        output = plugin.ask(server, "-v", "-t", "1.5", "-d", "example.com", covered=False)
+    assert output.seconds < 1.8
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record"
+        " (NXDOMAIN) [missing-ptr]"
+    )
+    assert output.perfdata["dns_errors"] == "0;;;0"
+    told = advice(output, "missing-ptr")
+    assert told.startswith("fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n")
+    assert "ns1.isp.example" not in told
