@@ -22,6 +22,7 @@ import argparse
 import collections
 import dataclasses
 import enum
+import fnmatch
 import heapq
 import io
 import ipaddress
@@ -65,7 +66,9 @@ _log = logging.getLogger("nagiosplugin.check_reverse_mx")
 
 T = TypeVar("T")
 Name = dns.name.Name
+ROOT = dns.name.root
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -74,17 +77,50 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class Reaction(NamedTuple):
-    """What one receiver does about a finding, with which setting, in which SMTP reply."""
+    """What one receiver does about a finding, with which setting, in which SMTP reply.
+
+    ``stages`` are those of the failed lookups that it does it for, all if there are none.
+    """
 
     receiver: str
     setting: str
     verdict: str
-    code: str
+    code: str = ""
+    stages: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         setting = f" with {self.setting}" if self.setting else ""
         code = f" ({self.code})" if self.code else ""
-        return f"{self.receiver} {self.verdict}{setting}{code}"
+        when = f" if the {' or '.join(self.stages)} lookup fails" if self.stages else ""
+        return f"{self.receiver} {self.verdict}{setting}{code}{when}"
+
+
+POSTFIX_CLIENT = "reject_unknown_client_hostname"
+POSTFIX_REVERSE = "reject_unknown_reverse_client_hostname"
+POSTFIX_SENDER = "reject_unknown_sender_domain"
+EXIM_CLIENT = "verify = reverse_host_lookup"
+EXIM_SENDER = "verify = sender"
+
+NO_REVERSE_NAME = (
+    Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
+    Reaction("Postfix", POSTFIX_REVERSE, "refuses", "450 4.7.1"),
+    Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
+)
+ANY_CONFIRMED_NAME = (
+    Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
+    Reaction("Exim", EXIM_CLIENT, "accepts"),
+)
+ANY_DOMAIN = (
+    Reaction("Postfix", POSTFIX_SENDER, "accepts"),
+    Reaction("Exim", EXIM_SENDER, "accepts"),
+)
+FAILED_LOOKUP = (
+    Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", ("ptr", "confirm")),
+    Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", ("ptr",)),
+    Reaction("Exim", EXIM_CLIENT, "defers", "451", ("ptr", "confirm")),
+    Reaction("Postfix", POSTFIX_SENDER, "defers", "450 4.1.8", ("mx",)),
+    Reaction("Exim", EXIM_SENDER, "defers", "451", ("mx", "address")),
+)
 
 
 class Finding(NamedTuple):
@@ -103,17 +139,30 @@ class Finding(NamedTuple):
 FINDINGS = {
     finding.name: finding
     for finding in (
-        Finding("no-such-domain", Critical, "The domain does not exist (NXDOMAIN)."),
+        Finding(
+            "no-such-domain",
+            Critical,
+            "The domain does not exist (NXDOMAIN).",
+            (
+                Reaction("Postfix", POSTFIX_SENDER, "refuses", "450 4.1.8"),
+                Reaction("Exim", EXIM_SENDER, "refuses", "550"),
+            ),
+        ),
         Finding(
             "implicit-mx",
             Warn,
             "The domain has no MX record: receivers fall back to its own addresses"
             " (RFC 5321, 5.1); those are checked.",
+            ANY_DOMAIN,
         ),
         Finding(
             "null-mx",
             Warn,
             'The domain declares with "MX 0 ." that it takes no mail (RFC 7505); nothing to check.',
+            (
+                Reaction("Postfix", POSTFIX_SENDER, "refuses", "550 5.7.27"),
+                Reaction("Exim", EXIM_SENDER, "refuses", "550"),
+            ),
         ),
         Finding(
             "invalid-mx",
@@ -124,6 +173,7 @@ FINDINGS = {
             "mx-is-alias",
             Warn,
             "An MX target is a CNAME (RFC 2181, 10.3); the chain is followed.",
+            ANY_DOMAIN,
         ),
         Finding(
             "no-address", Critical, "A mail host has neither A nor AAAA record, or does not exist."
@@ -139,45 +189,74 @@ FINDINGS = {
             "Loopback, unspecified, link-local, multicast or broadcast address:"
             " no mail can arrive there.",
         ),
-        Finding("missing-ptr", Critical, "The address has no PTR record."),
+        Finding(
+            "missing-ptr",
+            Critical,
+            "The address has no PTR record.",
+            (
+                Reaction("Gmail", "", "refuses", "550-5.7.25"),
+                *NO_REVERSE_NAME,
+                Reaction("OpenSMTPD", "rdns or fcrdns", "refuses"),
+                Reaction("SpamAssassin", "", "scores RDNS_NONE"),
+            ),
+        ),
         Finding(
             "unconfirmed-ptr",
             Critical,
             "No PTR name resolves back to the address: forward-confirmed reverse DNS"
             " (iprev, RFC 8601) fails.",
+            (
+                Reaction("Gmail", "", "refuses", "550-5.7.25"),
+                Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
+                Reaction("Postfix", POSTFIX_REVERSE, "accepts"),
+                Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
+                Reaction("OpenSMTPD", "fcrdns", "refuses"),
+            ),
         ),
         Finding(
             "invalid-ptr",
             Critical,
-            "No PTR name is a host name; receivers throw such names away unseen.",
+            "No PTR name is a host name; most receivers throw such names away unseen.",
+            NO_REVERSE_NAME,
         ),
         Finding(
             "mixed-ptr",
             Warn,
             "Some PTR names confirm the address and some do not:"
             " receivers that look at one of them decide by chance.",
+            (
+                Reaction("Postfix", POSTFIX_CLIENT, "decides by chance", "450 4.7.25"),
+                Reaction("Exim", EXIM_CLIENT, "accepts"),
+                Reaction("OpenSMTPD", "fcrdns", "decides by chance"),
+            ),
         ),
         Finding(
             "name-mismatch",
             Warn,
             "The address is confirmed, but no PTR name is the mail host.",
+            ANY_CONFIRMED_NAME,
         ),
         Finding(
             "underscore-ptr",
             Warn,
             "A PTR name that confirms has an underscore: no host name by RFC 1123.",
+            ANY_CONFIRMED_NAME,
         ),
         Finding(
             "generic-ptr",
             Warn,
             "A PTR name spells out its address, as those of dial-up pools do.",
+            (*ANY_CONFIRMED_NAME, Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC")),
         ),
         Finding(
             "dns-failure",
             Critical,
             "A name server answered that it could not (SERVFAIL, REFUSED, a CNAME loop, ...).",
+            FAILED_LOOKUP,
         ),
-        Finding("dns-timeout", Unknown, "No name server answered in the time allowed."),
+        Finding(
+            "dns-timeout", Unknown, "No name server answered in the time allowed.", FAILED_LOOKUP
+        ),
         Finding(
             "inconsistent-ptr",
             Critical,
@@ -1004,67 +1083,90 @@ class WayBack:
 class MailAddress:
     """An address as that of a mail host, ``host``, the first that has it.
 
-    ``canonical`` is the name behind its aliases. ``expected`` are the names that the address may
-    well have: its mail hosts', with their canonical names.
+    ``host`` is None for a bare address; ``canonical`` is the name behind its aliases. ``expected``
+    are the names that the address may well have: its mail hosts', with their canonical names.
     """
 
     way: WayBack
-    host: Name
-    canonical: Name
+    host: Optional[Name]
+    canonical: Optional[Name]
     expected: tuple[Name, ...]
 
     @property
     def mismatched(self) -> bool:
         names = {name.name for name in self.way.names}
-        return self.way.confirmed and names.isdisjoint(self.expected)
+        return self.way.confirmed and bool(self.expected) and names.isdisjoint(self.expected)
+
+
+class Target(NamedTuple):
+    """Where mail goes to or comes from, before its addresses are known.
+
+    ``role`` is how the chain calls it. ``name`` is None where only addresses are ``given``.
+    ``preference`` is that of an MX record, None for everything else.
+    """
+
+    role: str
+    name: Optional[Name]
+    preference: Optional[int] = None
+    given: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True)
 class MailHost:
-    """A mail host: an MX target, or the domain itself where there is no MX record.
+    """A host of ``domain`` that mail goes to or comes from.
 
-    ``preference`` is None for the latter. ``lookups`` are those of its addresses, none for a
-    target that is no name. ``shared`` are addresses that an earlier mail host has too.
+    ``lookups`` are those of its addresses, none for a target that is no name. ``shared`` are
+    addresses that an earlier mail host has too.
     """
 
-    domain: Name
-    name: Name
-    preference: Optional[int]
+    domain: Optional[Name]
+    target: Target
     lookups: tuple[Answer, ...]
     addresses: tuple[MailAddress, ...] = ()
     shared: tuple[Address, ...] = ()
+
+    @property
+    def name(self) -> Optional[Name]:
+        return self.target.name
 
     @property
     def aliases(self) -> tuple[Name, ...]:
         return max((answer.aliases for answer in self.lookups), key=len, default=())
 
     @property
-    def canonical(self) -> Name:
-        return (self.name, *self.aliases)[-1]
+    def names(self) -> tuple[Name, ...]:
+        """Its name and what that is an alias of, the canonical name last."""
+        return () if self.name is None else (self.name, *self.aliases)
 
     @property
     def all_addresses(self) -> tuple[Address, ...]:
-        return tuple(address for answer in self.lookups for address in answer.addresses)
+        looked_up = (address for answer in self.lookups for address in answer.addresses)
+        return (*self.target.given, *looked_up)
 
 
 @dataclass(frozen=True)
-class MailDomain:
-    """A mail domain and all that hangs from it. ``left_out_*`` were not followed.
+class Subject:
+    """A mail domain or a sender, and all that hangs from it.
 
+    ``of`` is a domain with its ``mx`` lookup, or the name or address of a sender without.
+    ``left_out_*`` were too many to follow, ``ignored_*`` are those that the user wants ignored.
     ``authority`` is what the domain's own servers say of its MX, if they were asked.
     """
 
-    name: Name
-    mx: Answer
+    of: Union[Name, Address]
+    mx: Optional[Answer] = None
     hosts: tuple[MailHost, ...] = ()
     left_out_hosts: int = 0
     left_out_addresses: int = 0
+    ignored_hosts: int = 0
+    ignored_addresses: int = 0
     authority: Optional[Authority] = None
 
     @property
     def null_mx(self) -> bool:
         """Whether its only MX is "." (RFC 7505, 3)."""
-        return [record.exchange for record in self.mx.records] == [dns.name.root]
+        records = self.mx.records if self.mx is not None else ()
+        return [record.exchange for record in records] == [ROOT]
 
     @property
     def addresses(self) -> tuple[MailAddress, ...]:
@@ -1073,7 +1175,7 @@ class MailDomain:
     @property
     def lookups(self) -> tuple[Answer, ...]:
         """Every lookup in the order of the chain, each once."""
-        lookups = {self.mx.question: self.mx}
+        lookups = {self.mx.question: self.mx} if self.mx is not None else {}
         for host in self.hosts:
             lookups.update((answer.question, answer) for answer in host.lookups)
             for address in host.addresses:
@@ -1292,11 +1394,30 @@ class Bounds(NamedTuple):
     names: int = 100
 
 
-class ReverseMX(nagiosplugin.Resource):
-    """The mail domains with their mail hosts, addresses and PTR names.
+class Ignored:
+    """What the user wants left out: hosts by shell patterns, addresses by networks."""
 
-    ``probe()`` yields the facts as metrics in the order of the chain (contexts ``domain``,
-    ``host`` and ``address``), then the latency of the stages in seconds and the counts.
+    def __init__(self, patterns: Sequence[Union[str, Network]]) -> None:
+        self._networks = [pattern for pattern in patterns if not isinstance(pattern, str)]
+        self._hosts = [
+            re.compile(fnmatch.translate(pattern.lower().rstrip(".")))
+            for pattern in patterns
+            if isinstance(pattern, str)
+        ]
+
+    def host(self, name: Name) -> bool:
+        return any(host.match(show_name(name).lower()) for host in self._hosts)
+
+    def address(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+class ReverseMX(nagiosplugin.Resource):
+    """The mail domains and senders with their mail hosts, addresses and PTR names.
+
+    ``probe()`` yields the facts as metrics in the order of the chain (contexts ``subject``,
+    ``host``, ``address`` and ``authority``), then the latency of the stages in seconds and the
+    counts.
     """
 
     name = "REVERSE_MX"
@@ -1304,95 +1425,127 @@ class ReverseMX(nagiosplugin.Resource):
     def __init__(
         self,
         domains: Sequence[Name],
-        rdtypes: Sequence[RdataType],
+        senders: Sequence[Union[Name, Address]],
+        walks: Callable[[], Walk],
         lookups: Lookups,
-        bounds: Bounds,
         authorities: Optional[Authorities],
     ) -> None:
-        """``rdtypes`` are A, AAAA or both; ``authorities`` are asked too if given."""
+        """``walks`` gives each subject a walk; ``authorities`` are asked too if given."""
         self._domains = domains
-        self._rdtypes = rdtypes
+        self._senders = senders
+        self._walks = walks
         self._lookups = lookups
-        self._bounds = bounds
         self._authorities = authorities
-        self._ways_back = WaysBack(lookups, bounds, authorities)
 
     def probe(self) -> Generator[nagiosplugin.Metric, None, None]:
         started = time.monotonic()
-        domains = self._lookups.run(side_by_side(self._domain(name) for name in self._domains))
+        subjects = self._lookups.run(
+            side_by_side(
+                [
+                    *(self._domain(name, self._walks()) for name in self._domains),
+                    *(self._sender(sender, self._walks()) for sender in self._senders),
+                ]
+            )
+        )
         seconds = time.monotonic() - started
-        for domain in domains:
-            yield nagiosplugin.Metric(show_name(domain.name), domain, context="domain")
-            if domain.authority is not None:
-                yield _authority_metric(domain.authority)
-            for host in domain.hosts:
-                yield nagiosplugin.Metric(show_name(host.name), host, context="host")
-                for address in host.addresses:
-                    yield nagiosplugin.Metric(str(address.way.address), address, context="address")
-                    for authority in address.way.authorities:
-                        yield _authority_metric(authority)
-        lookups = {answer.question: answer for domain in domains for answer in domain.lookups}
-        addresses = [address for domain in domains for address in domain.addresses]
+        for subject in subjects:
+            yield from _chain_metrics(subject)
+        lookups = {answer.question: answer for subject in subjects for answer in subject.lookups}
         yield from _latencies(seconds, lookups.values())
-        counts = {
-            "mail_hosts": sum(len(domain.hosts) for domain in domains),
-            "addresses": len(addresses),
-            "missing_ptr": sum(address.way.missing for address in addresses),
-            "unconfirmed_ptr": sum(address.way.unconfirmed for address in addresses),
-            "name_mismatch": sum(address.mismatched for address in addresses),
-            "dns_errors": sum(answer.failed for answer in lookups.values()),
-        }
-        for name, count in counts.items():
+        for name, count in _counts(subjects, lookups.values()).items():
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
-    async def _domain(self, name: Name) -> MailDomain:
+    async def _domain(self, name: Name, walk: Walk) -> Subject:
         mx = await self._lookups.ask(name, MX, "mx")
-        domain = MailDomain(name, mx)
-        authority = start(self._ask_authority(domain))
-        if domain.null_mx:
-            return dataclasses.replace(domain, authority=await authority)
-        targets: dict[Name, Optional[int]] = {}
-        for record in sorted(mx.records, key=lambda mx: (mx.preference, mx.exchange)):
-            targets.setdefault(record.exchange, record.preference)
+        domain = Subject(name, mx)
+        authority = start(self._ask_authority(name, mx))
+        targets: dict[Name, Target] = {}
+        if not domain.null_mx:
+            for record in sorted(mx.records, key=lambda mx: (mx.preference, mx.exchange)):
+                role = f"MX {record.preference}"
+                target = Target(role, record.exchange, record.preference)
+                targets.setdefault(record.exchange, target)
         if mx.outcome is Outcome.NODATA:
-            targets = {name: None}
-        followed = dict(itertools.islice(targets.items(), self._bounds.hosts))
-        ways: dict[Address, Promise[WayBack]] = {}
-        left_out: set[Address] = set()
-
-        async def walk(host: Name, rdtype: RdataType) -> Answer:
-            answer = await self._lookups.ask(host, rdtype, "address")
-            for address in answer.addresses:
-                if address not in ways and len(ways) < self._bounds.addresses:
-                    ways[address] = self._ways_back.walk(address)
-                elif address not in ways:
-                    left_out.add(address)
-            return answer
-
-        async def host(name: Name) -> list[Answer]:
-            if name == dns.name.root or address_in_letters(name):
-                return []
-            return await side_by_side(walk(name, rdtype) for rdtype in self._rdtypes)
-
-        lookups = await side_by_side(host(name) for name in followed)
-        hosts = [
-            MailHost(domain.name, target, preference, tuple(answers))
-            for (target, preference), answers in zip(followed.items(), lookups)
-        ]
-        walked = {address: await way for address, way in ways.items()}
+            targets[name] = Target("no MX,", name)
         return dataclasses.replace(
-            domain,
-            hosts=_with_addresses(hosts, walked),
-            left_out_hosts=len(targets) - len(followed),
-            left_out_addresses=len(left_out),
-            authority=await authority,
+            await walk.subject(domain, list(targets.values())), authority=await authority
         )
 
-    async def _ask_authority(self, domain: MailDomain) -> Optional[Authority]:
+    async def _sender(self, sender: Union[Name, Address], walk: Walk) -> Subject:
+        if isinstance(sender, Name):
+            return await walk.subject(Subject(sender), [Target("sender", sender)])
+        return await walk.subject(Subject(sender), [Target("sender", None, given=(sender,))])
+
+    async def _ask_authority(self, name: Name, mx: Answer) -> Optional[Authority]:
         # A domain that does not exist is in its registry's zone, which is not at fault.
-        if self._authorities is None or domain.mx.outcome is Outcome.NXDOMAIN:
+        if self._authorities is None or mx.outcome is Outcome.NXDOMAIN:
             return None
-        return await self._authorities.ask((domain.name, *domain.mx.aliases)[-1], MX)
+        return await self._authorities.ask((name, *mx.aliases)[-1], MX)
+
+
+class Walk:
+    """The walk of one subject from its targets to their addresses and back, within bounds."""
+
+    def __init__(
+        self,
+        lookups: Lookups,
+        rdtypes: Sequence[RdataType],
+        ways_back: WaysBack,
+        ignored: Ignored,
+        bounds: Bounds,
+    ) -> None:
+        """``rdtypes`` are A, AAAA or both."""
+        self._lookups = lookups
+        self._rdtypes = rdtypes
+        self._ways_back = ways_back
+        self._ignored = ignored
+        self._bounds = bounds
+        self._ways: dict[Address, Promise[WayBack]] = {}
+        self._left_out_addresses: set[Address] = set()
+        self._ignored_addresses: set[Address] = set()
+
+    async def subject(self, subject: Subject, targets: Sequence[Target]) -> Subject:
+        """Return the subject with its hosts and their addresses."""
+        wanted = [t for t in targets if t.name is None or not self._ignored.host(t.name)]
+        followed = wanted[: self._bounds.hosts]
+        lookups = await side_by_side(self._host(target) for target in followed)
+        domain = subject.of if subject.mx is not None and isinstance(subject.of, Name) else None
+        hosts = [
+            MailHost(domain, target, tuple(answers)) for target, answers in zip(followed, lookups)
+        ]
+        ways = {address: await way for address, way in self._ways.items()}
+        return dataclasses.replace(
+            subject,
+            hosts=_with_addresses(hosts, ways),
+            left_out_hosts=len(wanted) - len(followed),
+            left_out_addresses=len(self._left_out_addresses),
+            ignored_hosts=len(targets) - len(wanted),
+            ignored_addresses=len(self._ignored_addresses),
+        )
+
+    async def _host(self, target: Target) -> list[Answer]:
+        for address in target.given:
+            self._take(address)
+        if target.name is None or target.name == ROOT or address_in_letters(target.name):
+            return []
+        name = target.name
+        return await side_by_side(self._family(name, rdtype) for rdtype in self._rdtypes)
+
+    async def _family(self, name: Name, rdtype: RdataType) -> Answer:
+        answer = await self._lookups.ask(name, rdtype, "address")
+        for address in answer.addresses:
+            self._take(address)
+        return answer
+
+    def _take(self, address: Address) -> None:
+        if self._ignored.address(address):
+            self._ignored_addresses.add(address)
+        elif address in self._ways:
+            pass
+        elif len(self._ways) < self._bounds.addresses:
+            self._ways[address] = self._ways_back.walk(address)
+        else:
+            self._left_out_addresses.add(address)
 
 
 class Authorities:
@@ -1528,21 +1681,51 @@ def _with_addresses(
         for address in host.all_addresses:
             having.setdefault(address, []).append(host)
     expected = {
-        address: tuple(name for owner in owners for name in (owner.name, *owner.aliases))
+        address: tuple(name for owner in owners for name in owner.names)
         for address, owners in having.items()
     }
     return tuple(
         dataclasses.replace(
             host,
             addresses=tuple(
-                MailAddress(ways[address], host.name, host.canonical, expected[address])
+                MailAddress(
+                    ways[address], host.name, (host.names or (None,))[-1], expected[address]
+                )
                 for address in host.all_addresses
                 if address in ways and having[address][0] is host
             ),
-            shared=tuple(a for a in host.all_addresses if having[a][0] is not host),
+            shared=tuple(a for a in host.all_addresses if a in ways and having[a][0] is not host),
         )
         for host in hosts
     )
+
+
+def _chain_metrics(subject: Subject) -> Iterator[nagiosplugin.Metric]:
+    yield nagiosplugin.Metric(_text(subject.of), subject, context="subject")
+    if subject.authority is not None:
+        yield _authority_metric(subject.authority)
+    for host in subject.hosts:
+        yield nagiosplugin.Metric(host.target.role, host, context="host")
+        for address in host.addresses:
+            yield nagiosplugin.Metric(str(address.way.address), address, context="address")
+            for authority in address.way.authorities:
+                yield _authority_metric(authority)
+
+
+def _text(of: Union[Name, Address], idn: bool = False) -> str:
+    return show_name(of, idn) if isinstance(of, Name) else str(of)
+
+
+def _counts(subjects: Sequence[Subject], lookups: Iterable[Answer]) -> dict[str, int]:
+    addresses = [address for subject in subjects for address in subject.addresses]
+    return {
+        "mail_hosts": sum(len(subject.hosts) for subject in subjects),
+        "addresses": len(addresses),
+        "missing_ptr": sum(address.way.missing for address in addresses),
+        "unconfirmed_ptr": sum(address.way.unconfirmed for address in addresses),
+        "name_mismatch": sum(address.mismatched for address in addresses),
+        "dns_errors": sum(answer.failed for answer in lookups),
+    }
 
 
 def _authority_metric(authority: Authority) -> nagiosplugin.Metric:
@@ -1573,9 +1756,6 @@ class Cure(NamedTuple):
     action: str
     record: str
     owner: Name
-
-
-ROOT = dns.name.root
 
 
 def paste_mx(owner: Name, preference: Optional[int], target: Name) -> str:
@@ -1694,32 +1874,35 @@ class FindingsContext(nagiosplugin.Context):
         return _enumerate([self.show(name.name) for name in names], ", ")
 
 
-class DomainContext(FindingsContext):
-    """Judges the MX record set of a domain."""
+class SubjectContext(FindingsContext):
+    """Judges the MX record set of a domain; of a sender there is nothing to judge."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
-        return self.show(metric.value.name)
+        return _text(metric.value.of, self._idn)
 
-    def problems(self, fact: MailDomain) -> Iterator[Problem]:
+    def problems(self, fact: Subject) -> Iterator[Problem]:
         found = self._policy.problem
-        if fact.mx.failed:
-            yield self._policy.failed_lookup(fact.mx, "MX lookup")
-        if fact.mx.outcome is Outcome.NXDOMAIN:
-            cure = Cure("fix", f"have {show_name(fact.name)} registered or delegated", fact.name)
+        if fact.mx is not None:
+            yield from self._mx_problems(fact, fact.mx.question.name, fact.mx)
+        if fact.left_out_hosts:
+            yield found("too-many", "", f"{fact.left_out_hosts} mail hosts were left out")
+        if fact.left_out_addresses:
+            yield found("too-many", "", f"{fact.left_out_addresses} addresses were left out")
+
+    def _mx_problems(self, fact: Subject, domain: Name, mx: Answer) -> Iterator[Problem]:
+        found = self._policy.problem
+        if mx.failed:
+            yield self._policy.failed_lookup(mx, "MX lookup")
+        if mx.outcome is Outcome.NXDOMAIN:
+            cure = Cure("fix", f"have {show_name(domain)} registered or delegated", domain)
             yield found("no-such-domain", "", "the domain does not exist (NXDOMAIN)", cure)
-        if fact.mx.outcome is Outcome.NODATA:
+        if mx.outcome is Outcome.NODATA:
             text = "no MX record (NODATA), mail goes to the domain's own addresses"
-            cure = Cure("fix", paste_mx(fact.name, 10, fact.name), fact.name)
+            cure = Cure("fix", paste_mx(domain, 10, domain), domain)
             yield found("implicit-mx", "", text, cure)
         if fact.null_mx:
-            cure = Cure("remove, if it is to take mail", paste_mx(fact.name, 0, ROOT), fact.name)
+            cure = Cure("remove, if it is to take mail", paste_mx(domain, 0, ROOT), domain)
             yield found("null-mx", "", "takes no mail (null MX)", cure)
-        if fact.left_out_hosts:
-            text = f"{fact.left_out_hosts} mail hosts were left out"
-            yield found("too-many", "", text)
-        if fact.left_out_addresses:
-            text = f"{fact.left_out_addresses} addresses were left out"
-            yield found("too-many", "", text)
 
 
 class HostContext(FindingsContext):
@@ -1727,44 +1910,47 @@ class HostContext(FindingsContext):
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         host: MailHost = metric.value
-        kind = "no MX," if host.preference is None else f"MX {host.preference}"
-        way = " CNAME ".join(self.show(name) for name in (host.name, *host.aliases))
+        way = " CNAME ".join(self.show(name) for name in host.names)
         shared = [f"{address} as above" for address in host.shared]
-        return "  " + ", ".join([f"{kind} {way}", *shared])
+        return "  " + ", ".join([f"{host.target.role} {way}".rstrip(), *shared])
 
     def problems(self, fact: MailHost) -> Iterator[Problem]:
-        found = self._policy.problem
-        subject = self.show(fact.name)
-        if not fact.lookups:
-            address = address_in_letters(fact.name)
-            text = f"{address} is an IP address" if address else ". is the root domain"
-            cures = [Cure("remove", paste_mx(fact.domain, fact.preference, fact.name), fact.domain)]
-            if address:
-                what = f"an MX with the name of the host that has {address}"
-                cures.append(Cure("add", what, fact.domain))
-            yield found("invalid-mx", "MX target", f"{text}, not a host name", *cures)
+        if fact.name is None:
             return
-        if fact.aliases and fact.preference is not None:
-            text = f"is an MX target and an alias of {self.show(fact.aliases[-1])} (CNAME)"
-            better = paste_mx(fact.domain, fact.preference, fact.canonical)
-            yield found("mx-is-alias", subject, text, Cure("fix", better, fact.domain))
-        cures = [
-            Cure(
-                "fix",
-                f"{show_name(fact.canonical)}. {answer.question.rdtype.name} and its address",
-                fact.canonical,
-            )
-            for answer in fact.lookups[:1]
-        ]
-        if fact.preference is not None:
-            record = paste_mx(fact.domain, fact.preference, fact.name)
-            cures.append(Cure("or remove", record, fact.domain))
+        if fact.domain is not None and fact.target.preference is not None:
+            record = paste_mx(fact.domain, fact.target.preference, fact.name)
+            if not fact.lookups:
+                yield self._invalid(fact.name, fact.domain, record)
+            elif fact.aliases:
+                text = f"is an MX target and an alias of {self.show(fact.names[-1])} (CNAME)"
+                better = paste_mx(fact.domain, fact.target.preference, fact.names[-1])
+                cure = Cure("fix", better, fact.domain)
+                yield self._policy.problem("mx-is-alias", self.show(fact.name), text, cure)
+            yield from self._addresses(fact, fact.name, Cure("or remove", record, fact.domain))
+        else:
+            yield from self._addresses(fact, fact.name)
+
+    def _invalid(self, name: Name, domain: Name, record: str) -> Problem:
+        address = address_in_letters(name)
+        text = f"{address} is an IP address" if address else ". is the root domain"
+        cures = [Cure("remove", record, domain)]
+        if address:
+            what = f"an MX with the name of the host that has {address}"
+            cures.append(Cure("add", what, domain))
+        found = self._policy.problem
+        return found("invalid-mx", "MX target", f"{text}, not a host name", *cures)
+
+    def _addresses(self, fact: MailHost, name: Name, *cures: Cure) -> Iterator[Problem]:
+        subject = self.show(name)
         outcomes = {answer.outcome for answer in fact.lookups}
-        if Outcome.NXDOMAIN in outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
-            yield found("no-address", subject, "does not exist (NXDOMAIN)", *cures)
-        elif outcomes == {Outcome.NODATA}:
-            kinds = " or ".join(answer.question.rdtype.name for answer in fact.lookups)
-            yield found("no-address", subject, f"has no {kinds} record (NODATA)", *cures)
+        kinds = [answer.question.rdtype.name for answer in fact.lookups]
+        if outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
+            record = f"{show_name(fact.names[-1])}. {kinds[0]} and its address"
+            cures = (Cure("fix", record, fact.names[-1]), *cures)
+            gone = Outcome.NXDOMAIN in outcomes
+            missing = f"has no {' or '.join(kinds)} record (NODATA)"
+            text = "does not exist (NXDOMAIN)" if gone else missing
+            yield self._policy.problem("no-address", subject, text, *cures)
         for answer in fact.lookups:
             if answer.failed:
                 lookup = f"{answer.question.rdtype.name} lookup of {subject}"
@@ -1798,8 +1984,10 @@ class AddressContext(FindingsContext):
     def problems(self, fact: MailAddress) -> Iterator[Problem]:
         found = self._policy.problem
         way = fact.way
-        subject = f"{way.address} ({self.show(fact.host)})"
-        better = Cure("fix", paste(way.owner, PTR, fact.canonical), way.owner)
+        subject = f"{way.address} ({self.show(fact.host)})" if fact.host else str(way.address)
+        better = Cure(
+            "fix", paste(way.owner, PTR, fact.canonical or "NAME-OF-THE-HOST."), way.owner
+        )
         yield from self._kind(fact, subject)
         if way.ptr is not None and way.ptr.failed:
             yield self._policy.failed_lookup(way.ptr, f"PTR lookup of {subject}")
@@ -1855,8 +2043,12 @@ class AddressContext(FindingsContext):
         kind = unusable_as(address)
         if kind:
             rdtype = A if address.version == 4 else AAAA
-            cure = Cure("remove", paste(fact.canonical, rdtype, address), fact.canonical)
-            yield self._policy.problem("unusable-address", subject, f"is {kind} address", cure)
+            cures = [
+                Cure("remove", paste(name, rdtype, address), name)
+                for name in (fact.canonical,)
+                if name is not None
+            ]
+            yield self._policy.problem("unusable-address", subject, f"is {kind} address", *cures)
         for network, rfc in PRIVATE_NETWORKS:
             if address in network:
                 yield self._policy.problem("private-address", subject, f"is private ({rfc})")
@@ -1873,7 +2065,7 @@ class AddressContext(FindingsContext):
             if name.forward is not None and spells_address(name.name, way.address):
                 text = f"has PTR {shown}, which spells out the address"
                 what = "name the host after its task in its MX, address and PTR records"
-                same = spells_address(fact.canonical, way.address)
+                same = fact.canonical is None or spells_address(fact.canonical, way.address)
                 cure = Cure("fix", what, way.owner) if same else better
                 yield self._policy.problem("generic-ptr", subject, text, cure)
 
@@ -1973,10 +2165,16 @@ class Advisor:
                 yield from self._zone_lines(zone)
         if problem.failed is not None:
             yield from self._opinions.get(problem.failed.question, ())
-        reactions = FINDINGS[problem.finding].reactions if problem.finding else ()
-        if reactions and problem.finding not in self._told:
-            self._told.add(problem.finding)
-            yield f"meanwhile: {'; '.join(str(reaction) for reaction in reactions)}"
+        stage = problem.failed.stage if problem.failed is not None else ""
+        if problem.finding and (problem.finding, stage) not in self._told:
+            self._told.add((problem.finding, stage))
+            reactions = [
+                str(reaction._replace(stages=()))
+                for reaction in FINDINGS[problem.finding].reactions
+                if not reaction.stages or stage in reaction.stages
+            ]
+            if reactions:
+                yield f"meanwhile: {'; '.join(reactions)}"
 
     def _zone_lines(self, zone: Zone) -> Iterator[str]:
         name = self._show.show(zone.name)
@@ -2118,7 +2316,7 @@ class ChainSummary(nagiosplugin.Summary):
             indent = " " * (len(line) - len(line.lstrip()) + 2)
             for problem in result.problems:
                 lines += self._problem_lines(problem, indent)
-            if isinstance(result.metric.value, MailDomain):
+            if isinstance(result.metric.value, Subject):
                 chain = result.metric.value.lookups
                 lookups.update((answer.question, answer) for answer in chain)
         if self._verbosity > 1:
@@ -2135,16 +2333,21 @@ class ChainSummary(nagiosplugin.Summary):
             for line in self._advisor.lines(problem):
                 deeper = indent + "  " + " " * (len(line) - len(line.lstrip()))
                 if line.startswith("meanwhile"):
-                    yield from textwrap.wrap(
-                        line,
-                        LINE,
-                        initial_indent=deeper,
-                        subsequent_indent=deeper + "  ",
-                        break_on_hyphens=False,
-                        break_long_words=False,
-                    )
+                    yield from wrap(line, deeper, "  ")
                 else:
                     yield deeper + line.lstrip()
+
+
+def wrap(text: str, indent: str, hanging: str = "") -> list[str]:
+    """Return prose in lines that fit a terminal."""
+    return textwrap.wrap(
+        text,
+        LINE,
+        initial_indent=indent,
+        subsequent_indent=indent + hanging,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _in_order(results: nagiosplugin.Results) -> Iterator[nagiosplugin.Result]:
@@ -2156,7 +2359,7 @@ def _domains(results: nagiosplugin.Results) -> list[str]:
     return [
         result.metric.description or ""
         for result in _in_order(results)
-        if result.metric is not None and isinstance(result.metric.value, MailDomain)
+        if result.metric is not None and isinstance(result.metric.value, Subject)
     ]
 
 
@@ -2165,7 +2368,7 @@ def _problems(results: nagiosplugin.Results) -> Iterator[tuple[str, Problem]]:
     domain = ""
     for result in _in_order(results):
         if isinstance(result, Judgement):
-            if result.metric is not None and isinstance(result.metric.value, MailDomain):
+            if result.metric is not None and isinstance(result.metric.value, Subject):
                 domain = result.metric.description or ""
             yield from ((domain, problem) for problem in result.problems)
         elif result.state is not Ok:
@@ -2326,13 +2529,15 @@ def make_parser() -> Parser:
 
 
 def _findings_table() -> str:
-    """Return the findings, their default states and when they are reported, for the help."""
-    lines = ["findings, with their default states:"]
+    """Return the findings, when they are reported, and what receivers do, for the help."""
+    lines = ["findings, with their default states, and what receivers do meanwhile:"]
     for finding in FINDINGS.values():
         lines.append(f"  {finding.name:<17} {finding.default}")
-        lines += textwrap.wrap(
-            finding.sentence, 78, initial_indent=" " * 6, subsequent_indent=" " * 6
-        )
+        texts = [finding.sentence]
+        if finding.reactions:
+            texts.append(f"Meanwhile: {'; '.join(str(r) for r in finding.reactions)}.")
+        for text in texts:
+            lines += wrap(text, " " * 6)
     return "\n".join(lines)
 
 
@@ -2375,7 +2580,7 @@ def domain_argument(text: str) -> Name:
         raise _wrong(text, hint) from None
     except (dns.exception.DNSException, UnicodeError) as error:
         raise _wrong(text, f"is no valid domain ({printable(str(error))}); {example}") from None
-    if name == dns.name.root:
+    if name == ROOT:
         raise _wrong(text, f"has an empty label; {example}")
     return name
 
@@ -2500,17 +2705,21 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     policy = Policy(dict(options.states))
     lookups = Lookups(servers, options.port, deadline)
     authorities = Authorities(lookups, options.rdtypes)
+    asked = authorities if options.authoritative else None
+    bounds = Bounds()
+    ways_back = WaysBack(lookups, bounds, asked)
+    ignored = Ignored([])
     advisor = Advisor(lookups, authorities, idn) if options.verbose else None
     check = Check(
         advisor,
         ReverseMX(
             tuple(dict.fromkeys(options.domains)),
-            options.rdtypes,
+            (),
+            lambda: Walk(lookups, options.rdtypes, ways_back, ignored, bounds),
             lookups,
-            Bounds(),
-            authorities if options.authoritative else None,
+            asked,
         ),
-        DomainContext("domain", policy, idn),
+        SubjectContext("subject", policy, idn),
         HostContext("host", policy, idn),
         AddressContext("address", policy, idn),
         AuthorityContext("authority", policy, idn),
