@@ -39,7 +39,7 @@ import textwrap
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, NoReturn, Optional, TypeVar, Union
+from typing import Any, Generic, NamedTuple, NoReturn, Optional, TextIO, TypeVar, Union
 
 try:
     import dns.edns
@@ -275,6 +275,21 @@ FINDINGS = {
             " not authoritative.",
         ),
         Finding(
+            "smtp-silent",
+            Critical,
+            "With --smtp: the connection was established and then nothing came.",
+        ),
+        Finding(
+            "smtp-failure",
+            Critical,
+            "With --smtp: no connection, or a greeting that is not 220.",
+        ),
+        Finding(
+            "banner-mismatch",
+            Warn,
+            "With --smtp: the host name in the greeting is not a PTR name of the address.",
+        ),
+        Finding(
             "too-many",
             Warn,
             "More mail hosts, addresses or PTR names than are followed;"
@@ -289,7 +304,14 @@ STATES = {"ok": Ok, "warning": Warn, "critical": Critical, "unknown": Unknown}
 WORST_FIRST = (Critical, Warn, Unknown, Ok)
 
 # The stages of the walk, whose lookups are timed apart, and how a threshold names them.
-STAGES = {"mx": "MX", "address": "address", "ptr": "PTR", "confirm": "confirming"}
+STAGES = {
+    "mx": "MX lookup",
+    "address": "address lookup",
+    "ptr": "PTR lookup",
+    "confirm": "confirming lookup",
+    "spf": "SPF lookup",
+    "smtp": "SMTP greeting",
+}
 
 # The performance data, in the order of the output.
 PERFDATA = (
@@ -329,6 +351,10 @@ CHEAP_TO_READ = 4096
 MOST_AT_ONCE = 128
 # Files that the process has open besides those sockets.
 OTHER_FILES = 24
+
+# SMTP connections open at once, and octets of a greeting (RFC 5321, 4.5.3.1.5 has 512 a line).
+MOST_CONNECTIONS = 50
+MOST_GREETING = 65536
 
 # Characters that no name or free text from the DNS may bring raw into the output: they mean
 # something to a shell, to HTML, or to the scheduler that parses it.
@@ -1145,6 +1171,38 @@ class MailHost:
 
 
 @dataclass(frozen=True)
+class Greeting:
+    """How the SMTP server at an address greeted (RFC 5321, 3.1).
+
+    ``text`` is the reply line, safe to print, "" if none came. ``failure`` says why there is no
+    whole greeting. ``seconds`` count from the start of the connection, None if it was not tried in
+    time. ``names`` are the PTR names of the address.
+    """
+
+    address: Address
+    host: Optional[Name]
+    names: tuple[Name, ...]
+    connected: bool
+    text: str
+    failure: str
+    seconds: Optional[float]
+
+    @property
+    def silent(self) -> bool:
+        """Whether the connection was established and then nothing came."""
+        return self.connected and not self.text
+
+    @property
+    def banner(self) -> Optional[Name]:
+        """The host name in the greeting, if there is one."""
+        match = re.match(r"220[ -]([A-Za-z0-9._-]+)", self.text)
+        try:
+            return dns.name.from_text(match[1]) if match else None
+        except dns.exception.DNSException:
+            return None
+
+
+@dataclass(frozen=True)
 class Subject:
     """A mail domain or a sender, and all that hangs from it.
 
@@ -1429,8 +1487,18 @@ class ReverseMX(nagiosplugin.Resource):
         walks: Callable[[], Walk],
         lookups: Lookups,
         authorities: Optional[Authorities],
+        smtp: Optional[Smtp],
+        reverse: bool,
+        progress: Progress,
     ) -> None:
-        """``walks`` gives each subject a walk; ``authorities`` are asked too if given."""
+        """``walks`` gives each subject a walk.
+
+        ``authorities`` are asked and ``smtp`` servers are connected to if given. ``reverse`` is
+        whether the walks go back.
+        """
+        self._smtp = smtp
+        self._reverse = reverse
+        self._progress = progress
         self._domains = domains
         self._senders = senders
         self._walks = walks
@@ -1447,12 +1515,14 @@ class ReverseMX(nagiosplugin.Resource):
                 ]
             )
         )
+        greetings = {} if self._smtp is None else self._smtp.greet(_receivers(subjects))
         seconds = time.monotonic() - started
+        self._progress.clear()
         for subject in subjects:
-            yield from _chain_metrics(subject)
+            yield from _chain_metrics(subject, greetings)
         lookups = {answer.question: answer for subject in subjects for answer in subject.lookups}
-        yield from _latencies(seconds, lookups.values())
-        for name, count in _counts(subjects, lookups.values()).items():
+        yield from _latencies(seconds, lookups.values(), greetings.values())
+        for name, count in _counts(subjects, lookups.values(), self._reverse).items():
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
     async def _domain(self, name: Name, walk: Walk) -> Subject:
@@ -1467,14 +1537,19 @@ class ReverseMX(nagiosplugin.Resource):
                 targets.setdefault(record.exchange, target)
         if mx.outcome is Outcome.NODATA:
             targets[name] = Target("no MX,", name)
-        return dataclasses.replace(
-            await walk.subject(domain, list(targets.values())), authority=await authority
-        )
+        walked = await walk.subject(domain, list(targets.values()))
+        whole = dataclasses.replace(walked, authority=await authority)
+        self._progress.done(whole)
+        return whole
 
     async def _sender(self, sender: Union[Name, Address], walk: Walk) -> Subject:
         if isinstance(sender, Name):
-            return await walk.subject(Subject(sender), [Target("sender", sender)])
-        return await walk.subject(Subject(sender), [Target("sender", None, given=(sender,))])
+            target = Target("sender", sender)
+        else:
+            target = Target("sender", None, given=(sender,))
+        whole = await walk.subject(Subject(sender), [target])
+        self._progress.done(whole)
+        return whole
 
     async def _ask_authority(self, name: Name, mx: Answer) -> Optional[Authority]:
         # A domain that does not exist is in its registry's zone, which is not at fault.
@@ -1631,11 +1706,19 @@ class Authorities:
 
 
 class WaysBack:
-    """The ways back from addresses, each walked once in a run however many hosts have it."""
+    """The ways back from addresses, each walked once in a run however many hosts have it.
+
+    Without ``reverse`` none is walked: an address is all that is learnt of it.
+    """
 
     def __init__(
-        self, lookups: Lookups, bounds: Bounds, authorities: Optional[Authorities]
+        self,
+        lookups: Lookups,
+        bounds: Bounds,
+        authorities: Optional[Authorities],
+        reverse: bool = True,
     ) -> None:
+        self._reverse = reverse
         self._lookups = lookups
         self._bounds = bounds
         self._authorities = authorities
@@ -1647,7 +1730,7 @@ class WaysBack:
         return self._promises[address]
 
     async def _walk(self, address: Address) -> WayBack:
-        if unusable_as(address):
+        if unusable_as(address) or not self._reverse:
             return WayBack(address, None)
         ptr = await self._lookups.ask(reverse_name(address), PTR, "ptr")
         targets = sorted({record.target for record in ptr.records})
@@ -1700,7 +1783,90 @@ def _with_addresses(
     )
 
 
-def _chain_metrics(subject: Subject) -> Iterator[nagiosplugin.Metric]:
+class Smtp:
+    """Connects to the SMTP servers at addresses and reads their greetings, side by side."""
+
+    def __init__(self, port: int, deadline: float) -> None:
+        """``deadline`` is a ``time.monotonic()`` value."""
+        self._port = port
+        self._deadline = deadline
+
+    def greet(self, addresses: Iterable[MailAddress]) -> dict[Address, Greeting]:
+        """Return the greetings that came by the deadline, and what came of the others."""
+        import asyncio  # only here, as it costs a ninth of a check to load
+
+        unique = {
+            address.way.address: address
+            for address in addresses
+            if not unusable_as(address.way.address)
+        }
+
+        async def all_greetings() -> list[Greeting]:
+            places = asyncio.Semaphore(MOST_CONNECTIONS)
+            return await asyncio.gather(*(self._greet(a, places) for a in unique.values()))
+
+        return {greeting.address: greeting for greeting in asyncio.run(all_greetings())}
+
+    async def _greet(self, mail: MailAddress, places: Any) -> Greeting:
+        import asyncio
+
+        address = mail.way.address
+        received = bytearray()
+        connected = False
+        failure = ""
+        started: Optional[float] = None
+
+        async def talk() -> None:
+            nonlocal connected, started
+            async with places:
+                started = time.monotonic()
+                reader, writer = await asyncio.open_connection(str(address), self._port)
+                connected = True
+                try:
+                    await _read_greeting(reader, received)
+                    writer.write(b"QUIT\r\n")
+                finally:
+                    writer.close()
+
+        try:
+            await asyncio.wait_for(talk(), max(0.0, self._deadline - time.monotonic()))
+        except asyncio.TimeoutError:
+            failure = "nothing more came in time" if received else "nothing came in time"
+            failure = failure if connected else "no connection in time"
+        except EOFError:
+            failure = "connection closed"
+        except OSError as error:
+            failure = _os_reason(error)
+        except ValueError:
+            failure = f"greeting of more than {MOST_GREETING} octets"
+        return Greeting(
+            address,
+            mail.host,
+            tuple(name.name for name in mail.way.names),
+            connected,
+            printable(received.decode("latin-1").strip(), 120).replace("\\013\\010", " / "),
+            failure,
+            None if started is None else time.monotonic() - started,
+        )
+
+
+async def _read_greeting(reader: Any, received: bytearray) -> None:
+    """Read a reply of one or more lines (RFC 5321, 4.2.1) octet-wise bounded.
+
+    Raise ``EOFError`` if the connection ends before it, ``ValueError`` if it has no end.
+    """
+    while not re.search(rb"(?m)^(?!\d{3}-).*\n", received):
+        octets = await reader.read(4096)
+        if not octets:
+            raise EOFError
+        received += octets
+        if len(received) > MOST_GREETING:
+            raise ValueError
+
+
+def _chain_metrics(
+    subject: Subject, greetings: Mapping[Address, Greeting]
+) -> Iterator[nagiosplugin.Metric]:
     yield nagiosplugin.Metric(_text(subject.of), subject, context="subject")
     if subject.authority is not None:
         yield _authority_metric(subject.authority)
@@ -1708,6 +1874,9 @@ def _chain_metrics(subject: Subject) -> Iterator[nagiosplugin.Metric]:
         yield nagiosplugin.Metric(host.target.role, host, context="host")
         for address in host.addresses:
             yield nagiosplugin.Metric(str(address.way.address), address, context="address")
+            greeting = greetings.get(address.way.address)
+            if greeting is not None and subject.mx is not None and host.name is not None:
+                yield nagiosplugin.Metric(str(greeting.address), greeting, context="greeting")
             for authority in address.way.authorities:
                 yield _authority_metric(authority)
 
@@ -1716,25 +1885,42 @@ def _text(of: Union[Name, Address], idn: bool = False) -> str:
     return show_name(of, idn) if isinstance(of, Name) else str(of)
 
 
-def _counts(subjects: Sequence[Subject], lookups: Iterable[Answer]) -> dict[str, int]:
+def _receivers(subjects: Iterable[Subject]) -> Iterator[MailAddress]:
+    """Yield the addresses that mail arrives at: those of MX records."""
+    for subject in subjects:
+        for host in subject.hosts:
+            if subject.mx is not None and host.name is not None:
+                yield from host.addresses
+
+
+def _counts(
+    subjects: Sequence[Subject], lookups: Iterable[Answer], reverse: bool
+) -> dict[str, int]:
     addresses = [address for subject in subjects for address in subject.addresses]
-    return {
+    counts = {
         "mail_hosts": sum(len(subject.hosts) for subject in subjects),
         "addresses": len(addresses),
-        "missing_ptr": sum(address.way.missing for address in addresses),
-        "unconfirmed_ptr": sum(address.way.unconfirmed for address in addresses),
-        "name_mismatch": sum(address.mismatched for address in addresses),
-        "dns_errors": sum(answer.failed for answer in lookups),
     }
+    if reverse:
+        counts["missing_ptr"] = sum(address.way.missing for address in addresses)
+        counts["unconfirmed_ptr"] = sum(address.way.unconfirmed for address in addresses)
+        counts["name_mismatch"] = sum(address.mismatched for address in addresses)
+    counts["dns_errors"] = sum(answer.failed for answer in lookups)
+    return counts
 
 
 def _authority_metric(authority: Authority) -> nagiosplugin.Metric:
     return nagiosplugin.Metric(show_name(authority.zone.name), authority, context="authority")
 
 
-def _latencies(seconds: float, lookups: Iterable[Answer]) -> Iterator[nagiosplugin.Metric]:
-    """Yield the time of the whole walk, and of the slowest lookup of each stage that asked."""
+def _latencies(
+    seconds: float, lookups: Iterable[Answer], greetings: Iterable[Greeting]
+) -> Iterator[nagiosplugin.Metric]:
+    """Yield the time of the whole walk, and of the slowest of each stage that asked."""
     slowest: dict[str, float] = {}
+    for greeting in greetings:
+        if greeting.seconds is not None:
+            slowest["smtp"] = max(greeting.seconds, slowest.get("smtp", 0.0))
     for answer in lookups:
         if answer.tries:
             slowest[answer.stage] = max(answer.seconds, slowest.get(answer.stage, 0.0))
@@ -1836,6 +2022,10 @@ def _enumerate(parts: Sequence[str], separator: str) -> str:
     return separator.join([*parts[:MOST_IN_LINE], *more])
 
 
+def _number(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
+
+
 def _no_record(answer: Answer) -> str:
     kind = answer.question.rdtype.name
     return f"({kind} lookup failed)" if answer.failed else f"(no {kind}, {answer.outcome.value})"
@@ -1878,7 +2068,13 @@ class SubjectContext(FindingsContext):
     """Judges the MX record set of a domain; of a sender there is nothing to judge."""
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
-        return _text(metric.value.of, self._idn)
+        fact: Subject = metric.value
+        ignored = [
+            _number(fact.ignored_hosts, "mail host", "mail hosts") * bool(fact.ignored_hosts),
+            _number(fact.ignored_addresses, "address", "addresses") * bool(fact.ignored_addresses),
+        ]
+        said = f" ({' and '.join(filter(None, ignored))} ignored)" if any(ignored) else ""
+        return f"{_text(fact.of, self._idn)}{said}"
 
     def problems(self, fact: Subject) -> Iterator[Problem]:
         found = self._policy.problem
@@ -2068,6 +2264,30 @@ class AddressContext(FindingsContext):
                 same = fact.canonical is None or spells_address(fact.canonical, way.address)
                 cure = Cure("fix", what, way.owner) if same else better
                 yield self._policy.problem("generic-ptr", subject, text, cure)
+
+
+class GreetingContext(FindingsContext):
+    """Judges how an SMTP server greeted."""
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        greeting: Greeting = metric.value
+        return f"      SMTP: {greeting.text or greeting.failure}"
+
+    def problems(self, fact: Greeting) -> Iterator[Problem]:
+        found = self._policy.problem
+        subject = f"SMTP server {fact.address} ({self.show(fact.host)})" if fact.host else ""
+        if fact.silent:
+            yield found("smtp-silent", subject, f"connection established, {fact.failure}")
+        elif fact.failure:
+            said = f" after {fact.text}" if fact.text else ""
+            yield found("smtp-failure", subject, f"{fact.failure}{said}")
+        elif not fact.text.startswith("220"):
+            yield found("smtp-failure", subject, f"greets with {fact.text}")
+        elif fact.names and fact.banner not in fact.names:
+            names = _enumerate([self.show(name) for name in fact.names], ", ")
+            banner = self.show(fact.banner) if fact.banner is not None else "no name"
+            text = f"greets as {banner}, but its PTR is {names}"
+            yield found("banner-mismatch", subject, text)
 
 
 class AuthorityContext(FindingsContext):
@@ -2279,52 +2499,63 @@ class ChainSummary(nagiosplugin.Summary):
         self._advisor = advisor
 
     def ok(self, results: nagiosplugin.Results) -> str:
-        domains = _domains(results)
-        subject = domains[0] if len(domains) == 1 else f"{len(domains)} domains"
-        hosts = _count(results, "mail_hosts", "mail host", "mail hosts")
-        addresses = _count(results, "addresses", "address", "addresses")
+        subjects = _subjects(results)
+        of = _named(subjects[0]) if len(subjects) == 1 else f"{len(subjects)} {_kind(subjects)}"
+        hosts = _number(_count(results, "mail_hosts"), "mail host", "mail hosts")
+        addresses = _number(_count(results, "addresses"), "address", "addresses")
         accepted = [
             str(problem)
             for _, problem in _problems(results)
             if FINDINGS[problem.finding].default is not Ok
         ]
         if accepted:
-            return _fit(f"{subject}: {hosts}, {addresses}, accepted: ", accepted)
-        return f"{subject}: {hosts}, {addresses}, reverse DNS matches"
+            return _fit(f"{of}: {hosts}, {addresses}, accepted: ", accepted)
+        reverse = "matches" if "missing_ptr" in results else "not checked"
+        return f"{of}: {hosts}, {addresses}, reverse DNS {reverse}"
 
     def problem(self, results: nagiosplugin.Results) -> str:
-        domains = _domains(results)
+        subjects = _subjects(results)
         bad = [pair for pair in _problems(results) if pair[1].state is not Ok]
         bad.sort(key=lambda pair: WORST_FIRST.index(pair[1].state))
-        if len(domains) == 1:
-            return _fit(f"{domains[0]}: ", [str(problem) for _, problem in bad])
-        having = len({domain for domain, _ in bad if domain})
+        if len(subjects) == 1:
+            return _fit(f"{_named(subjects[0])}: ", [str(problem) for _, problem in bad])
+        having = len({subject for subject, _ in bad if subject})
         return _fit(
-            f"{having} of {len(domains)} domains have problems: ",
-            [f"{domain}: {problem}" if domain else str(problem) for domain, problem in bad],
+            f"{having} of {len(subjects)} {_kind(subjects)}"
+            f" {'has' if having == 1 else 'have'} problems: ",
+            [f"{subject}: {problem}" if subject else str(problem) for subject, problem in bad],
         )
 
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
         lines: list[str] = []
         lookups: dict[Question, Answer] = {}
-        for result in _in_order(results):
-            if not isinstance(result, Judgement) or result.metric is None:
-                continue
-            line = result.metric.description or ""
-            is_end = isinstance(result.metric.value, MailAddress)
-            lines.append(f"{line}   {str(result.state).upper()}" if is_end else line)
-            indent = " " * (len(line) - len(line.lstrip()) + 2)
-            for problem in result.problems:
-                lines += self._problem_lines(problem, indent)
-            if isinstance(result.metric.value, Subject):
-                chain = result.metric.value.lookups
-                lookups.update((answer.question, answer) for answer in chain)
+        many = len(_subjects(results)) > 1
+        for judgements in _chains(results):
+            sound = all(judgement.state is Ok for judgement in judgements)
+            lines += self._sound_line(judgements[0]) if many and sound else self._chain(judgements)
+            subject: Subject = _fact(judgements[0])
+            lookups.update((answer.question, answer) for answer in subject.lookups)
         if self._verbosity > 1:
             further = (answer for answer in self._lookups.answers if answer.tries)
             lookups.update((answer.question, answer) for answer in further)
             lines.append("lookups")
             lines += [f"  {_lookup_line(answer)}" for answer in lookups.values()]
         return lines
+
+    def _sound_line(self, judgement: Judgement) -> list[str]:
+        subject: Subject = _fact(judgement)
+        hosts = _number(len(subject.hosts), "mail host", "mail hosts")
+        addresses = _number(len(subject.addresses), "address", "addresses")
+        return [f"{_line(judgement)}: {hosts}, {addresses}   OK"]
+
+    def _chain(self, judgements: Iterable[Judgement]) -> Iterator[str]:
+        for judgement in judgements:
+            line = _line(judgement)
+            is_end = isinstance(_fact(judgement), MailAddress)
+            yield f"{line}   {str(judgement.state).upper()}" if is_end else line
+            indent = " " * (len(line) - len(line.lstrip()) + 2)
+            for problem in judgement.problems:
+                yield from self._problem_lines(problem, indent)
 
     def _problem_lines(self, problem: Problem, indent: str) -> Iterator[str]:
         state = "NOTE" if problem.state is Ok else str(problem.state).upper()
@@ -2355,30 +2586,55 @@ def _in_order(results: nagiosplugin.Results) -> Iterator[nagiosplugin.Result]:
     return (results[index] for index in range(len(results)))
 
 
-def _domains(results: nagiosplugin.Results) -> list[str]:
-    return [
-        result.metric.description or ""
-        for result in _in_order(results)
-        if result.metric is not None and isinstance(result.metric.value, Subject)
-    ]
+def _fact(judgement: Judgement) -> Any:
+    assert judgement.metric is not None
+    return judgement.metric.value
+
+
+def _line(judgement: Judgement) -> str:
+    assert judgement.metric is not None
+    return judgement.metric.description or ""
+
+
+def _chains(results: nagiosplugin.Results) -> Iterator[list[Judgement]]:
+    """Yield the judgements of each subject, that on the subject itself first."""
+    chain: list[Judgement] = []
+    for result in _in_order(results):
+        if isinstance(result, Judgement):
+            if isinstance(_fact(result), Subject) and chain:
+                yield chain
+                chain = []
+            chain.append(result)
+    yield chain
+
+
+def _subjects(results: nagiosplugin.Results) -> list[Judgement]:
+    return [chain[0] for chain in _chains(results)]
+
+
+def _named(judgement: Judgement) -> str:
+    """Return the name of a subject, without what the chain says of it besides."""
+    return _line(judgement).partition(" ")[0]
+
+
+def _kind(subjects: Iterable[Judgement]) -> str:
+    kinds = {"domains" if _fact(subject).mx is not None else "senders" for subject in subjects}
+    return " and ".join(sorted(kinds))
 
 
 def _problems(results: nagiosplugin.Results) -> Iterator[tuple[str, Problem]]:
-    """Yield every problem with the domain that has it, or "" for a threshold of the whole run."""
-    domain = ""
+    """Yield every problem with the subject that has it, or "" for a threshold of the whole run."""
+    for chain in _chains(results):
+        subject = _named(chain[0])
+        yield from ((subject, problem) for judgement in chain for problem in judgement.problems)
     for result in _in_order(results):
-        if isinstance(result, Judgement):
-            if result.metric is not None and isinstance(result.metric.value, Subject):
-                domain = result.metric.description or ""
-            yield from ((domain, problem) for problem in result.problems)
-        elif result.state is not Ok:
+        if not isinstance(result, Judgement) and result.state is not Ok:
             yield "", Problem("", result.state, "", str(result))
 
 
-def _count(results: nagiosplugin.Results, name: str, singular: str, plural: str) -> str:
+def _count(results: nagiosplugin.Results, name: str) -> int:
     metric = results[name].metric
-    number = metric.value if metric is not None else 0
-    return f"{number} {singular if number == 1 else plural}"
+    return int(metric.value) if metric is not None else 0
 
 
 def _fit(head: str, parts: Iterable[str]) -> str:
@@ -2411,6 +2667,35 @@ def _lookup_line(answer: Answer) -> str:
     parts += [f"{answer.seconds * 1000:.1f} ms"]
     parts += [f"{answer.tries} tries"] * (answer.tries > 1)
     return ", ".join(parts)
+
+
+class Progress:
+    """Shows on a terminal how far a long run is, and leaves nothing of it behind."""
+
+    def __init__(self, stream: TextIO, total: int, is_sound: Callable[[Subject], bool]) -> None:
+        self._stream = stream if stream is not None and stream.isatty() else None
+        self._total = total
+        self._is_sound = is_sound
+        self._done = 0
+        self._problems = 0
+        # A run of less than a second shows nothing.
+        self._next = time.monotonic() + 1
+        self._shown = False
+
+    def done(self, subject: Subject) -> None:
+        if self._stream is None:
+            return
+        self._done += 1
+        self._problems += not self._is_sound(subject)
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.2
+            self._shown = True
+            text = f"{self._done} of {self._total} done, {self._problems} with problems so far"
+            print(f"\r{text}\x1b[K", end="", file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        if self._stream is not None and self._shown:
+            print("\r\x1b[K", end="", file=self._stream, flush=True)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -2454,6 +2739,7 @@ def make_parser() -> Parser:
         type=domain_argument,
         nargs="+",
         action="extend",
+        default=[],
         help="mail domain; repeatable; @FILE reads arguments from a file, one a line",
     )
     parser.add_argument(
@@ -2513,6 +2799,43 @@ def make_parser() -> Parser:
         help="override a finding's state (ok, warning, critical, unknown); repeatable",
     )
     parser.add_argument(
+        "--sender",
+        dest="senders",
+        metavar="HOST|ADDRESS",
+        type=sender_argument,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="outbound host or address to hold to the same check; repeatable; needs no -d",
+    )
+    parser.add_argument(
+        "--ignore",
+        metavar="HOST|NETWORK",
+        type=ignore_argument,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="leave out a host (shell pattern) or network, such as a provider's filter; repeatable",
+    )
+    parser.add_argument(
+        "--no-reverse",
+        dest="reverse",
+        action="store_false",
+        help="MX and addresses only, no PTR lookup",
+    )
+    parser.add_argument(
+        "--smtp",
+        action="store_true",
+        help="also connect to port 25 of each address and wait for the greeting",
+    )
+    parser.add_argument(
+        "--smtp-port",
+        metavar="PORT",
+        type=port_argument,
+        default=25,
+        help="another port than %(default)s (for trials)",
+    )
+    parser.add_argument(
         "--authoritative",
         action="store_true",
         help="ask every authoritative server of the MX and reverse zones itself too, at PORT",
@@ -2551,38 +2874,58 @@ def domain_argument(text: str) -> Name:
 
     Raise ``argparse.ArgumentTypeError`` for what is none (RFC 1035, 2.3.4; RFC 5891).
     """
-    example = "expected a mail domain such as example.com"
-    if not text:
-        raise _wrong(text, f"is no domain; {example}")
+    expected = "expected a mail domain such as example.com"
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:
-        pass
-    else:
-        raise _wrong(text, f"is an address, not a mail domain; {example}")
+        return _name_argument(text, expected)
+    raise _wrong(text, f"is an address, not a mail domain; {expected}, or --sender {text}")
+
+
+def _name_argument(text: str, expected: str) -> Name:
+    if not text:
+        raise _wrong(text, f"is no name; {expected}")
     if "@" in text:
-        raise _wrong(text, f"is a mail address; {example}, what comes after the @")
+        raise _wrong(text, f"is a mail address; {expected}, what comes after the @")
     if re.search(r"\s", text):
-        raise _wrong(text, f"has a blank in it; {example}")
+        raise _wrong(text, f"has a blank in it; {expected}")
     wrong = re.search(r"[\x00-\x7f]", re.sub(r"[A-Za-z0-9._-]", "", text))
     if wrong:
-        raise _wrong(text, f"has {printable(wrong[0])} in it; {example}")
+        raise _wrong(text, f"has {printable(wrong[0])} in it; {expected}")
     try:
         name = dns.name.from_unicode(text, idna_codec=_idna_codec())
     except dns.name.EmptyLabel:
-        raise _wrong(text, f"has an empty label; {example}") from None
+        raise _wrong(text, f"has an empty label; {expected}") from None
     except dns.name.LabelTooLong:
-        raise _wrong(text, f"has a label of more than 63 octets; {example}") from None
+        raise _wrong(text, f"has a label of more than 63 octets; {expected}") from None
     except dns.name.NameTooLong:
-        raise _wrong(text, f"is longer than 255 octets; {example}") from None
+        raise _wrong(text, f"is longer than 255 octets; {expected}") from None
     except dns.name.NoIDNA2008:
         hint = "needs the Python package idna (Debian: python3-idna); or give it in punycode"
         raise _wrong(text, hint) from None
     except (dns.exception.DNSException, UnicodeError) as error:
-        raise _wrong(text, f"is no valid domain ({printable(str(error))}); {example}") from None
+        raise _wrong(text, f"is no valid name ({printable(str(error))}); {expected}") from None
     if name == ROOT:
-        raise _wrong(text, f"has an empty label; {example}")
+        raise _wrong(text, f"has an empty label; {expected}")
     return name
+
+
+def sender_argument(text: str) -> Union[Name, Address]:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return _name_argument(text, "expected a host or an address, such as out.example.com")
+
+
+def ignore_argument(text: str) -> Union[str, Network]:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        pass
+    if not re.fullmatch(r"[A-Za-z0-9._*?\[\]!-]+", text):
+        hint = "expected a host such as '*.example.com' or a network such as 192.0.2.0/24"
+        raise _wrong(text, f"is neither a host pattern nor a network; {hint}")
+    return text
 
 
 def server_argument(text: str) -> str:
@@ -2696,8 +3039,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = make_parser()
     options = parser.parse_args(expand_files(sys.argv[1:] if argv is None else argv, parser))
-    if not options.domains:
-        parser.error("argument -d/--domain: none given; expected a mail domain")
+    if not options.domains and not options.senders:
+        parser.error("argument -d/--domain: none given; expected a mail domain, or --sender")
     servers = options.servers or system_servers(parser)
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)
@@ -2707,29 +3050,44 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     authorities = Authorities(lookups, options.rdtypes)
     asked = authorities if options.authoritative else None
     bounds = Bounds()
-    ways_back = WaysBack(lookups, bounds, asked)
-    ignored = Ignored([])
+    ways_back = WaysBack(lookups, bounds, asked, options.reverse)
+    ignored = Ignored(options.ignore)
+    contexts = {
+        Subject: SubjectContext("subject", policy, idn),
+        MailHost: HostContext("host", policy, idn),
+        MailAddress: AddressContext("address", policy, idn),
+        Greeting: GreetingContext("greeting", policy, idn),
+        Authority: AuthorityContext("authority", policy, idn),
+    }
+
+    def is_sound(subject: Subject) -> bool:
+        facts = [subject, *subject.hosts, *subject.addresses]
+        problems = (p for fact in facts for p in contexts[type(fact)].problems(fact))
+        return all(problem.state is Ok for problem in problems)
+
+    domains = list(dict.fromkeys(options.domains))
+    senders = list(dict.fromkeys(options.senders))
     advisor = Advisor(lookups, authorities, idn) if options.verbose else None
     check = Check(
         advisor,
         ReverseMX(
-            tuple(dict.fromkeys(options.domains)),
-            (),
+            domains,
+            senders,
             lambda: Walk(lookups, options.rdtypes, ways_back, ignored, bounds),
             lookups,
             asked,
+            Smtp(options.smtp_port, deadline) if options.smtp else None,
+            options.reverse,
+            Progress(sys.stderr, len(domains) + len(senders), is_sound),
         ),
-        SubjectContext("subject", policy, idn),
-        HostContext("host", policy, idn),
-        AddressContext("address", policy, idn),
-        AuthorityContext("authority", policy, idn),
+        *contexts.values(),
         nagiosplugin.ScalarContext("time"),
         *(
             nagiosplugin.ScalarContext(
                 f"{stage}_time",
                 options.warning,
                 options.critical,
-                fmt_metric=f"slowest {what} lookup took {{valueunit}}",
+                fmt_metric=f"slowest {what} took {{valueunit}}",
             )
             for stage, what in STAGES.items()
         ),

@@ -16,24 +16,26 @@ LONG_NAME = ".".join(["a" * 60] * 5)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param((), "-d/--domain: none given; expected a mail domain", id="nothing"),
+        pytest.param(
+            (), "-d/--domain: none given; expected a mail domain, or --sender", id="nothing"
+        ),
         pytest.param(
             ("-d", "192.0.2.25"),
-            f"-d/--domain: 192.0.2.25 is an address, not a mail domain; {MAIL}",
+            f"-d/--domain: 192.0.2.25 is an address, not a mail domain; {MAIL}, or --sender 192.0.2.25",
             id="address-as-domain",
         ),
         pytest.param(
             ("-d", "2001:db8::25"),
-            f"-d/--domain: 2001:db8::25 is an address, not a mail domain; {MAIL}",
+            f"-d/--domain: 2001:db8::25 is an address, not a mail domain; {MAIL}, or --sender 2001:db8::25",
             id="ipv6-address-as-domain",
         ),
         pytest.param(
             ("-H", "[192.0.2.25]"),
-            f"-d/--domain: [192.0.2.25] is an address, not a mail domain; {MAIL}",
+            f"-d/--domain: [192.0.2.25] is an address, not a mail domain; {MAIL}, or --sender [192.0.2.25]",
             id="address-literal-as-domain",
         ),
         pytest.param(
-            ("-d", ""), f"-d/--domain: an empty value is no domain; {MAIL}", id="empty-domain"
+            ("-d", ""), f"-d/--domain: an empty value is no name; {MAIL}", id="empty-domain"
         ),
         pytest.param(
             ("-d", "."), f"-d/--domain: . has an empty label; {MAIL}", id="root-as-domain"
@@ -85,6 +87,18 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             id="url",
         ),
         pytest.param(
+            ("--sender", "out example.com"),
+            "--sender: out example.com has a blank in it; expected a host or an address,"
+            " such as out.example.com",
+            id="sender-with-a-blank",
+        ),
+        pytest.param(
+            ("-d", "example.com", "--ignore", "a b"),
+            "--ignore: a b is neither a host pattern nor a network; expected a host such as"
+            " '*.example.com' or a network such as 192.0.2.0/24",
+            id="ignore-with-a-blank",
+        ),
+        pytest.param(
             ("-d", "example.com", "-w", "fast"),
             "-w/--warning: fast is no range of seconds; expected one such as 0.5 or @1:2",
             id="bad-range",
@@ -105,7 +119,7 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             " null-mx, invalid-mx, mx-is-alias, no-address, private-address, unusable-address,"
             " missing-ptr, unconfirmed-ptr, invalid-ptr, mixed-ptr, name-mismatch,"
             " underscore-ptr, generic-ptr, dns-failure, dns-timeout, inconsistent-ptr,"
-            " inconsistent-mx, lame-server, too-many",
+            " inconsistent-mx, lame-server, smtp-silent, smtp-failure, banner-mismatch, too-many",
             id="unknown-finding",
         ),
         pytest.param(
