@@ -23,6 +23,7 @@ import collections
 import dataclasses
 import enum
 import fnmatch
+import functools
 import heapq
 import io
 import ipaddress
@@ -34,6 +35,7 @@ import resource
 import selectors
 import signal
 import socket
+import struct
 import sys
 import textwrap
 import time
@@ -523,10 +525,15 @@ class Answer:
         found = [rrset for rrset in self.authority if rrset.rdtype == NS]
         return (found[0].name, tuple(ns.target for ns in found[0])) if found else None
 
-    @property
+    @functools.cached_property
     def addresses(self) -> tuple[Address, ...]:
         """The addresses of an A or AAAA answer, in ascending order."""
         return tuple(sorted({ipaddress.ip_address(record.address) for record in self.records}))
+
+
+def unique(answers: Iterable[Answer]) -> tuple[Answer, ...]:
+    """Return each answer once; as each question is asked once, none is equal to another."""
+    return tuple({id(answer): answer for answer in answers}.values())
 
 
 class Server:
@@ -809,7 +816,8 @@ class Lookup:
     def _received(self, exchange: Exchange, response: dns.message.Message, had_edns: bool) -> None:
         exchange.server.silent_tries = 0
         self._authoritative = bool(response.flags & dns.flags.AA)
-        self._authority = tuple(response.authority)
+        # With an answer it is a courtesy that nobody here needs, and memory.
+        self._authority = tuple(response.authority) if not response.answer else ()
         rcode = response.rcode()
         remarks = "".join(f" ({remark})" for remark in _extended_errors(response))
         if had_edns and rcode in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS):
@@ -934,7 +942,7 @@ class Lookups:
         self._resolvers = [self._server(address) for address in resolvers]
         self._deadline = deadline
         self._selector = selectors.DefaultSelector()
-        self._promises: dict[Question, Promise[Answer]] = {}
+        self._promises: dict[object, Promise[Answer]] = {}
         self._queue: collections.deque[Lookup] = collections.deque()
         self._under_way = 0
         self._timers: list[tuple[float, int, Lookup]] = []
@@ -953,12 +961,14 @@ class Lookups:
         self, name: Name, rdtype: RdataType, stage: str, at: str = "", unchecked: bool = False
     ) -> Promise[Answer]:
         """Return the answer to come. ``stage`` is what its latency is counted under."""
-        question = Question(name, rdtype, at, unchecked)
-        promise = self._promises.get(question)
+        # dnspython hashes a name octet by octet in Python; its labels are hashed by C.
+        key = (tuple(map(bytes.lower, name.labels)), rdtype, at, unchecked)
+        promise = self._promises.get(key)
         if promise is None:
+            question = Question(name, rdtype, at, unchecked)
             servers = [self._server(at)] if at else self._resolvers
             lookup = Lookup(question, stage, servers, self._selector)
-            promise = self._promises[question] = lookup.promise
+            promise = self._promises[key] = lookup.promise
             self._queue.append(lookup)
         return promise
 
@@ -1233,12 +1243,12 @@ class Subject:
     @property
     def lookups(self) -> tuple[Answer, ...]:
         """Every lookup in the order of the chain, each once."""
-        lookups = {self.mx.question: self.mx} if self.mx is not None else {}
+        lookups = [self.mx] if self.mx is not None else []
         for host in self.hosts:
-            lookups.update((answer.question, answer) for answer in host.lookups)
+            lookups += host.lookups
             for address in host.addresses:
-                lookups.update((answer.question, answer) for answer in address.way.lookups)
-        return tuple(lookups.values())
+                lookups += address.way.lookups
+        return unique(lookups)
 
 
 class NameServer(NamedTuple):
@@ -1392,25 +1402,40 @@ def address_in_letters(name: Name) -> Optional[Address]:
 def spells_address(name: Name, address: Address) -> bool:
     """Tell whether a name spells out an address, as the names of dial-up pools do.
 
-    Decimal octets in either order, or hexadecimal digits in either order or as the groups of an
-    IPv6 address, with or without dots or dashes between them.
+    Decimal octets in either order with dots or dashes between them, hexadecimal digits in either
+    order with or without, or the groups of an IPv6 address, also compressed.
     """
     text = show_name(name).lower()
-    octets = [str(octet) for octet in address.packed]
     pairs = [f"{octet:02x}" for octet in address.packed]
-    digits = list("".join(pairs))
-    hexadecimal = [pairs, pairs[::-1]] if address.version == 4 else [digits, digits[::-1]]
-    spellings = [(r"[.-]?".join(part), "0-9a-f") for part in hexadecimal]
     if address.version == 4:
-        for part in (octets, octets[::-1]):
-            spellings.append((r"[.-]".join(f"0*{octet}" for octet in part), "0-9"))
+        octets = list(address.packed)
+        for run in re.findall(r"[0-9.-]+", text):
+            numbers = [int(number) for number in re.findall(r"[0-9]+", run)]
+            if _has_slice(numbers, octets) or _has_slice(numbers, octets[::-1]):
+                return True
+        spellings = {"".join(pairs), "".join(reversed(pairs))}
     else:
-        groups = [f"0*{int(group, 16):x}" for group in address.exploded.split(":")]
-        compressed = re.escape(address.compressed.replace(":", "-"))
-        spellings += [(r"[.-]".join(groups), "0-9a-f"), (compressed, "0-9a-f")]
+        spellings = {"".join(pairs), "".join(pairs)[::-1]}
+    groups = list(struct.unpack("!8H", address.packed)) if address.version == 6 else []
+    compressed = address.compressed.replace(":", "-")
+    for run in re.findall(r"[0-9a-f.-]+", text):
+        parts = re.findall(r"[0-9a-f]+", run)
+        if address.version == 6 and (
+            compressed in run.strip("-.").split(".")
+            or _has_slice([int(p, 16) for p in parts], groups)
+        ):
+            return True
+        for first in range(len(parts)):
+            joined = itertools.accumulate(parts[first:])
+            if not spellings.isdisjoint(joined):
+                return True
+    return False
+
+
+def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
     return any(
-        re.search(rf"(?<![{alphabet}]){spelling}(?![{alphabet}])", text)
-        for spelling, alphabet in spellings
+        numbers[start : start + len(wanted)] == wanted
+        for start in range(len(numbers) - len(wanted) + 1)
     )
 
 
@@ -1520,9 +1545,9 @@ class ReverseMX(nagiosplugin.Resource):
         self._progress.clear()
         for subject in subjects:
             yield from _chain_metrics(subject, greetings)
-        lookups = {answer.question: answer for subject in subjects for answer in subject.lookups}
-        yield from _latencies(seconds, lookups.values(), greetings.values())
-        for name, count in _counts(subjects, lookups.values(), self._reverse).items():
+        lookups = unique(answer for subject in subjects for answer in subject.lookups)
+        yield from _latencies(seconds, lookups, greetings.values())
+        for name, count in _counts(subjects, lookups, self._reverse).items():
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
     async def _domain(self, name: Name, walk: Walk) -> Subject:
@@ -2528,18 +2553,16 @@ class ChainSummary(nagiosplugin.Summary):
 
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
         lines: list[str] = []
-        lookups: dict[Question, Answer] = {}
+        lookups: list[Answer] = []
         many = len(_subjects(results)) > 1
         for judgements in _chains(results):
             sound = all(judgement.state is Ok for judgement in judgements)
             lines += self._sound_line(judgements[0]) if many and sound else self._chain(judgements)
-            subject: Subject = _fact(judgements[0])
-            lookups.update((answer.question, answer) for answer in subject.lookups)
+            lookups += _fact(judgements[0]).lookups
         if self._verbosity > 1:
-            further = (answer for answer in self._lookups.answers if answer.tries)
-            lookups.update((answer.question, answer) for answer in further)
+            lookups += [answer for answer in self._lookups.answers if answer.tries]
             lines.append("lookups")
-            lines += [f"  {_lookup_line(answer)}" for answer in lookups.values()]
+            lines += [f"  {_lookup_line(answer)}" for answer in unique(lookups)]
         return lines
 
     def _sound_line(self, judgement: Judgement) -> list[str]:
