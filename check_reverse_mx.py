@@ -734,7 +734,8 @@ def _stop_reading(*_: object) -> NoReturn:
 
 
 def _os_reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+    # asyncio writes texts of its own over those of the system.
+    return (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
 
 
 class Lookup:

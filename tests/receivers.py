@@ -22,7 +22,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -221,20 +221,7 @@ def play(folder: Path) -> dict[str, dict[str, Replies]]:
     """The replies to every state of its clients or senders, under every setting."""
     with tempfile.TemporaryDirectory(prefix="receivers-") as temporary:
         directory = Path(temporary)
-        with open(directory / "output", "ab") as output:
-            done = subprocess.run(
-                [*NAMESPACES, sys.executable, __file__, folder, directory],
-                # Measuring coverage would write to the repository from within.
-                env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=SECONDS,
-                check=False,
-            )
-        if done.returncode:
-            logs = [directory / "output", directory / "maillog"]
-            raise RuntimeError("\n".join(log.read_text() for log in logs if log.exists()))
+        run_in_namespaces(Path(__file__), folder, directory)
         replies = json.loads((directory / "replies").read_text())
     return {
         state: {setting: Replies(*texts) for setting, texts in by_setting.items()}
@@ -242,10 +229,38 @@ def play(folder: Path) -> dict[str, dict[str, Replies]]:
     }
 
 
+def run_in_namespaces(script: Path, folder: Path, directory: Path) -> None:
+    """Run the Python script on the folder and the directory; if it fails raise what was logged."""
+    with open(directory / "output", "ab") as output:
+        done = subprocess.run(
+            [*NAMESPACES, sys.executable, script, folder, directory],
+            # Measuring coverage would write to the repository from within.
+            env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+            check=False,
+        )
+    if done.returncode:
+        logs = [directory / "output", directory / "maillog"]
+        raise RuntimeError("\n".join(log.read_text() for log in logs if log.exists()))
+
+
 def main(folder: Path, directory: Path) -> None:
     hide_the_machine(directory)
     add_addresses()
-    with name_servers(folder), postfix(folder, directory) as ports, ThreadPoolExecutor(64) as pool:
+    numbers = itertools.count(2500)
+    ports = {restriction: (next(numbers), next(numbers)) for restriction in POSTFIX}
+    servers = {
+        port: (f"smtpd_client_restrictions={restriction}", *codes)
+        for restriction, both in ports.items()
+        for port, codes in zip(both, ((), STRICT))
+    }
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(name_servers(folder))
+        stack.enter_context(postfix(folder, directory, servers))
+        pool = stack.enter_context(ThreadPoolExecutor(64))
         jobs: dict[tuple[State, str], list[Future[str]]] = {}
         for setting, states in EXIM.items():
             for state in states:
@@ -368,8 +383,8 @@ def client_and_sender(state: State) -> tuple[State, State]:
 
 
 @contextlib.contextmanager
-def postfix(folder: Path, directory: Path) -> Iterator[dict[str, tuple[int, int]]]:
-    """Postfix, with two ports for each restriction: default reply codes, and 550.
+def postfix(folder: Path, directory: Path, servers: Mapping[int, Sequence[str]]) -> Iterator[None]:
+    """Postfix on the ports, on each with settings of its own; the log is directory/maillog.
 
     Its master insists on root and on several users, and an ordinary user has neither. What
     receives mail does without: each daemon finds its listening socket at descriptor 6, and pipes
@@ -432,19 +447,14 @@ def postfix(folder: Path, directory: Path) -> Iterator[dict[str, tuple[int, int]
             start("postlogd", "postlog", "unix-dgram", datagrams, "-l")
             start("trivial-rewrite", "rewrite", "unix", unix("private/rewrite"))
             start("cleanup", "cleanup", "unix", unix("public/cleanup"), "-z")
-            ports = {}
-            numbers = itertools.count(2500)
-            for restriction in POSTFIX:
-                ports[restriction] = next(numbers), next(numbers)
-                for port, codes in zip(ports[restriction], ((), STRICT)):
-                    sock = socket.create_server(
-                        ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=100
-                    )
-                    stack.enter_context(sock)
-                    options = [f"smtpd_client_restrictions={restriction}", *codes]
-                    arguments = itertools.chain.from_iterable(("-o", option) for option in options)
-                    start("smtpd", str(port), "inet", sock, *arguments)
-            yield ports
+            for port, settings in servers.items():
+                sock = socket.create_server(
+                    ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=100
+                )
+                stack.enter_context(sock)
+                options = itertools.chain.from_iterable(("-o", setting) for setting in settings)
+                start("smtpd", str(port), "inet", sock, *options)
+            yield
         finally:
             for daemon in daemons:
                 daemon.terminate()

@@ -21,17 +21,20 @@ LONG_NAME = ".".join(["a" * 60] * 5)
         ),
         pytest.param(
             ("-d", "192.0.2.25"),
-            f"-d/--domain: 192.0.2.25 is an address, not a mail domain; {MAIL}, or --sender 192.0.2.25",
+            f"-d/--domain: 192.0.2.25 is an address, not a mail domain; {MAIL},"
+            " or --sender 192.0.2.25",
             id="address-as-domain",
         ),
         pytest.param(
             ("-d", "2001:db8::25"),
-            f"-d/--domain: 2001:db8::25 is an address, not a mail domain; {MAIL}, or --sender 2001:db8::25",
+            f"-d/--domain: 2001:db8::25 is an address, not a mail domain; {MAIL},"
+            " or --sender 2001:db8::25",
             id="ipv6-address-as-domain",
         ),
         pytest.param(
             ("-H", "[192.0.2.25]"),
-            f"-d/--domain: [192.0.2.25] is an address, not a mail domain; {MAIL}, or --sender [192.0.2.25]",
+            f"-d/--domain: [192.0.2.25] is an address, not a mail domain; {MAIL},"
+            " or --sender [192.0.2.25]",
             id="address-literal-as-domain",
         ),
         pytest.param(

@@ -1,0 +1,147 @@
+"""A mail host in a network namespace of its own, with an SMTP server as bad as one likes.
+
+Run as ``unshare --map-root-user --net PYTHON smtp_trial.py BEHAVIOUR PLUGIN...``: the command of
+the plugin is completed by the name server, and what it printed and said to the SMTP server is
+written as JSON. The address is one of documentation's, because no mail can arrive at those of the
+loopback network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+
+from nameserver import NameServer
+
+ADDRESS = "192.0.2.25"
+ZONE = """
+example.com. MX 10 mail.example.com.
+mail.example.com. A 192.0.2.25
+25.2.0.192.in-addr.arpa. PTR mail.example.com.
+"""
+
+# From linux/sockios.h
+SIOCSIFADDR, SIOCSIFFLAGS, IFF_UP = 0x8916, 0x8914, 1
+
+Behaviour = Callable[[socket.socket], None]
+
+
+def greet(*lines: str) -> Behaviour:
+    def behave(connection: socket.socket) -> None:
+        connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    return behave
+
+
+def close_at_once(connection: socket.socket) -> None:
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def stay_silent(connection: socket.socket) -> None:
+    pass
+
+
+def octet_a_second(connection: socket.socket) -> None:
+    for octet in b"220 mail.example.com ESMTP\r\n":
+        connection.sendall(bytes([octet]))
+        time.sleep(1)
+
+
+def megabyte(connection: socket.socket) -> None:
+    for _ in range(1 << 14):
+        connection.sendall(b"220-" + b"x" * 58 + b"\r\n")
+
+
+class SmtpServer:
+    """An SMTP server as bad as one likes; ``heard`` is what its clients said."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self.heard = b""
+        self._behave = behave
+        self._listening = socket.create_server((ADDRESS, 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> SmtpServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:
+            return
+        with connection:
+            connection.settimeout(8)
+            try:
+                self._behave(connection)
+                while octets := connection.recv(4096):
+                    self.heard += octets
+            except OSError:
+                pass
+
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "greets": greet("220 mail.example.com ESMTP"),
+    "greets-in-lines": greet("220-mail.example.com ESMTP", "220-no spam", "220 please"),
+    "greets-in-upper-case": greet("220 MAIL.Example.COM ESMTP"),
+    "greets-as-another": greet("220 other.example.net ESMTP"),
+    "greets-as-nobody": greet("220 <script>|$(x)"),
+    "refuses": greet("554 no mail from you"),
+    "refuses-for-now": greet("421-busy", "421 come back"),
+    "says-nonsense": greet("hello\x1b[31m|"),
+    "closes-at-once": close_at_once,
+    "stays-silent": stay_silent,
+    "octet-a-second": octet_a_second,
+    "megabyte": megabyte,
+}
+
+
+def bring_up(interface: bytes, *addresses: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for number, address in enumerate(addresses):
+            name = interface + (b":%d" % number if number else b"")
+            packed = IPv4Address(address).packed
+            fcntl.ioctl(
+                control, SIOCSIFADDR, struct.pack("16sHH4s8x", name, socket.AF_INET, 0, packed)
+            )
+            fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", name, IFF_UP))
+
+
+def main(behaviour: str, *command: str) -> None:
+    bring_up(b"lo", "127.0.0.1", ADDRESS)
+    with contextlib.ExitStack() as stack:
+        dns = stack.enter_context(NameServer(ZONE))
+        where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "-4", "--smtp"]
+        smtp = None
+        if behaviour != "nothing-listens":
+            smtp = stack.enter_context(SmtpServer(BEHAVIOURS[behaviour]))
+            where.append(f"--smtp-port={smtp.port}")
+        started = time.monotonic()
+        ended = subprocess.run([*command, *where], stdout=subprocess.PIPE, check=False)
+        seconds = time.monotonic() - started
+    result = {
+        "code": ended.returncode,
+        "stdout": ended.stdout.decode("utf-8", "backslashreplace"),
+        "heard": smtp.heard.decode("latin-1") if smtp else "",
+        "seconds": seconds,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,192 @@
+"""Senders, what is ignored, and runs without reverse lookups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import Plugin, zone
+from nameserver import NameServer
+from test_scenarios import CODES, GOOD, Scenario
+
+OUT = "out.example.com. A 192.0.2.40\n    192.0.2.40 PTR out.example.com."
+OUT6 = "out.example.com. AAAA 2001:db8::40\n    2001:db8::40 PTR out.example.com."
+
+SCENARIOS = [
+    Scenario(
+        "ok-sender-host",
+        OUT + "\n    " + OUT6,
+        "OK - out.example.com: 1 mail host, 2 addresses, reverse DNS matches",
+        "address ptr",
+        "1 2 0 0 0 0",
+        "--sender out.example.com",
+    ),
+    Scenario(
+        "ok-sender-address",
+        OUT,
+        "OK - 192.0.2.40: 1 mail host, 1 address, reverse DNS matches",
+        "ptr confirm",
+        arguments="--sender 192.0.2.40",
+    ),
+    Scenario(
+        "ok-sender-ipv6-address",
+        OUT6,
+        "OK - 2001:db8::40: 1 mail host, 1 address, reverse DNS matches",
+        "ptr confirm",
+        arguments="--sender 2001:db8::40",
+    ),
+    Scenario(
+        "crit-sender-address-missing-ptr",
+        "",
+        "CRITICAL - 192.0.2.40: 192.0.2.40 has no PTR record (NXDOMAIN) [missing-ptr]",
+        "ptr",
+        "1 1 1 0 0 0",
+        "--sender 192.0.2.40",
+    ),
+    Scenario(
+        "crit-sender-host-missing-ptr",
+        "out.example.com. A 192.0.2.40",
+        "CRITICAL - out.example.com: 192.0.2.40 (out.example.com) has no PTR record (NXDOMAIN)"
+        " [missing-ptr]",
+        "address ptr",
+        "1 1 1 0 0 0",
+        "--sender out.example.com",
+    ),
+    Scenario(
+        "crit-sender-host-does-not-exist",
+        "",
+        "CRITICAL - out.example.com: out.example.com does not exist (NXDOMAIN) [no-address]",
+        "address",
+        "1 0 0 0 0 0",
+        "--sender out.example.com",
+    ),
+    Scenario(
+        "warn-sender-host-name-mismatch",
+        """
+        out.example.com. A 192.0.2.40
+        192.0.2.40 PTR other.example.net.
+        other.example.net. A 192.0.2.40
+        """,
+        "WARNING - out.example.com: 192.0.2.40 (out.example.com) has PTR other.example.net,"
+        " not the name of the mail host [name-mismatch]",
+        "address ptr confirm",
+        "1 1 0 0 1 0",
+        "--sender out.example.com",
+    ),
+    Scenario(
+        "ok-sender-host-is-an-alias",
+        OUT + "\n    smtp.example.com. CNAME out.example.com.",
+        "OK - smtp.example.com: 1 mail host, 1 address, reverse DNS matches",
+        "address ptr confirm",
+        arguments="--sender smtp.example.com",
+    ),
+    Scenario(
+        "crit-domain-and-sender",
+        GOOD,
+        "CRITICAL - 1 of 2 domains and senders has problems: 192.0.2.40: 192.0.2.40 has no PTR"
+        " record (NXDOMAIN) [missing-ptr]",
+        "mx address ptr",
+        "2 2 1 0 0 0",
+        "-d example.com --sender 192.0.2.40",
+    ),
+    Scenario(
+        "ok-several-senders",
+        OUT + "\n    192.0.2.41 PTR out1.example.com.\n    out1.example.com. A 192.0.2.41",
+        "OK - 2 senders: 2 mail hosts, 2 addresses, reverse DNS matches",
+        "address ptr confirm",
+        "2 2 0 0 0 0",
+        "--sender out.example.com 192.0.2.41 --sender out.example.com",
+    ),
+    # What is to be ignored.
+    Scenario(
+        "ok-ignored-host",
+        GOOD + "\n    example.com. MX 5 example-com.mail.protection.outlook.com.",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+        "mx address ptr",
+        arguments="-d example.com --ignore *.Protection.outlook.com",
+    ),
+    Scenario(
+        "ok-ignored-network",
+        GOOD + "\n    mail.example.com. A 198.51.100.1\n    mail.example.com. A 198.51.100.2",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+        "mx address ptr",
+        arguments="-d example.com --ignore 198.51.100.0/24",
+    ),
+    Scenario(
+        "ok-ignored-address",
+        GOOD + "\n    mail.example.com. AAAA 2001:db8::1",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+        "mx address ptr",
+        arguments="-d example.com --ignore 2001:db8::1",
+    ),
+    # Without reverse lookups.
+    Scenario(
+        "ok-no-reverse",
+        "example.com. MX 10 mail.example.com.\nmail.example.com. A 192.0.2.25",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS not checked",
+        "mx address",
+        arguments="-d example.com --no-reverse",
+    ),
+    Scenario(
+        "crit-no-reverse-still-sees-addresses",
+        "example.com. MX 10 mail.example.com.\nmail.example.com. A 127.0.0.1",
+        "CRITICAL - example.com: 127.0.0.1 (mail.example.com) is a loopback address"
+        " [unusable-address]",
+        "mx address",
+        arguments="-d example.com --no-reverse",
+    ),
+]
+
+
+@pytest.mark.parametrize("scenario", [pytest.param(s, id=s.id) for s in SCENARIOS])
+def test_scenario(plugin: Plugin, scenario: Scenario) -> None:
+    with NameServer(zone(scenario.zone)) as server:
+        output = plugin.ask(server, *scenario.arguments.split())
+    perfdata = scenario.perfdata
+    if "--no-reverse" in scenario.arguments:
+        perfdata = replace(scenario, counts="1 1 0 0 0 0").perfdata
+        perfdata = perfdata.replace("missing_ptr=0 unconfirmed_ptr=0 name_mismatch=0 ", "")
+    assert output.status == f"REVERSE_MX {scenario.status}"
+    assert output.counts == perfdata
+    assert (output.code, output.stderr) == (CODES[scenario.status.split()[0]], "")
+
+
+def test_ignored_is_not_looked_up_and_is_counted_with_v(plugin: Plugin) -> None:
+    text = (
+        GOOD + "\n    mail.example.com. A 198.51.100.1\n    example.com. MX 5 filter.example.net."
+    )
+    with NameServer(zone(text)) as server:
+        arguments = ("--ignore", "filter.*", "198.51.100.0/24")
+        output = plugin.ask(server, "-v", "-4", "-d", "example.com", *arguments)
+        asked = {query.name for query in server.queries}
+    assert asked == {"example.com.", "mail.example.com.", "25.2.0.192.in-addr.arpa."}
+    assert output.long == [
+        "example.com (1 mail host and 1 address ignored)",
+        "  MX 10 mail.example.com",
+        "    192.0.2.25 PTR mail.example.com A 192.0.2.25   OK",
+    ]
+
+
+@pytest.mark.parametrize("more", [(), ("-v",), ("--authoritative",), ("--smtp", "--smtp-port=9")])
+def test_not_one_ptr_query_without_reverse(plugin: Plugin, more: tuple[str, ...]) -> None:
+    text = GOOD + "\n    example.com. MX 20 gone.example.com."
+    with NameServer(zone(text)) as server:
+        plugin.ask(server, "-d", "example.com", "--no-reverse", "--ignore", "192.0.2.0/24", *more)
+        plugin.ask(server, "--sender", "out.example.com", "--no-reverse", *more)
+        assert "PTR" not in {query.rdtype for query in server.queries}
+
+
+def test_chain_of_a_sender_and_what_to_do(plugin: Plugin) -> None:
+    text = """
+    2.0.192.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    2.0.192.in-addr.arpa. NS ns1.isp.example.
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "--sender", "192.0.2.40", "-v")
+    assert output.long[:5] == [
+        "192.0.2.40",
+        "  sender",
+        "    192.0.2.40 (no PTR, NXDOMAIN)   CRITICAL",
+        "      CRITICAL [missing-ptr] has no PTR record (NXDOMAIN)",
+        "        fix: 40.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.",
+    ]
