@@ -10,6 +10,7 @@ and the module reads in the order in which the data flows:
 Findings      the vocabulary: what can be wrong, and how bad that is by default
 Lookups       the only part that talks DNS; every way a lookup can end becomes an ``Answer``
 Facts         what was learnt of a domain, a mail host and an address, without a verdict
+SPF           finds out which addresses a domain's SPF record allows to send
 Resource      gathers the facts, every chain going on as soon as its own answers are there
 Contexts      turn facts into findings, and findings into states under the user's policy
 Summary       the status line and the long output
@@ -52,7 +53,7 @@ try:
     import dns.rcode
     import dns.rrset
     import nagiosplugin
-    from dns.rdatatype import AAAA, MX, NS, PTR, SOA, A, RdataType
+    from dns.rdatatype import AAAA, MX, NS, PTR, SOA, TXT, A, RdataType
     from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
 except ImportError as missing:
     # A traceback would end with exit code 1, which a scheduler takes for a WARNING.
@@ -275,6 +276,12 @@ FINDINGS = {
             Warn,
             "With --authoritative: a name server that a zone lists does not answer, refuses, or is"
             " not authoritative.",
+        ),
+        Finding(
+            "spf-error",
+            Warn,
+            "With --spf: the SPF record is missing, double, malformed or over its limits"
+            " (RFC 7208).",
         ),
         Finding(
             "smtp-silent",
@@ -1219,7 +1226,8 @@ class Subject:
 
     ``of`` is a domain with its ``mx`` lookup, or the name or address of a sender without.
     ``left_out_*`` were too many to follow, ``ignored_*`` are those that the user wants ignored.
-    ``authority`` is what the domain's own servers say of its MX, if they were asked.
+    ``authority`` is what the domain's own servers say of its MX, and ``spf`` what its SPF record
+    allows, if that was asked.
     """
 
     of: Union[Name, Address]
@@ -1230,6 +1238,12 @@ class Subject:
     ignored_hosts: int = 0
     ignored_addresses: int = 0
     authority: Optional[Authority] = None
+    spf: Optional[SpfFacts] = None
+
+    @property
+    def mail_hosts(self) -> tuple[MailHost, ...]:
+        """The hosts that have a name, or are the bare address that was asked about."""
+        return tuple(host for host in self.hosts if host.name is not None or self.mx is None)
 
     @property
     def null_mx(self) -> bool:
@@ -1249,7 +1263,7 @@ class Subject:
             lookups += host.lookups
             for address in host.addresses:
                 lookups += address.way.lookups
-        return unique(lookups)
+        return unique([*lookups, *(self.spf.lookups if self.spf is not None else ())])
 
 
 class NameServer(NamedTuple):
@@ -1466,6 +1480,392 @@ PRIVATE_NETWORKS = tuple(
 
 
 # ---------------------------------------------------------------------------------------------
+# SPF
+# ---------------------------------------------------------------------------------------------
+
+# The limits of RFC 7208, 4.6.4, beyond which receivers end with a "permerror".
+MOST_SPF_LOOKUPS = 10
+MOST_SPF_EXCHANGES = 10
+MOST_SPF_VOIDS = 2
+# Networks up to this size are checked address by address.
+MOST_SPF_NETWORK = 16
+# No RFC limits these, and a record may have 64 KiB: terms of a record, networks of a domain.
+MOST_SPF_TERMS = 500
+MOST_SPF_SPANS = 1000
+
+# The terms that count as lookups (4.6.4), and those of them that have a meaning without a sender.
+SPF_ASKING = ("include", "a", "mx", "ptr", "exists", "redirect=")
+SPF_FOLLOWED = ("include", "a", "mx", "redirect=")
+
+# The grammar of RFC 7208, 7.1 and 12. The macros c, r and t are for explanations only (7.2).
+_MACRO = r"%(?:[%_-]|\{[slodiphv](?:0*[1-9][0-9]*)?r?[-.+,/_=]*\})"
+_MACRO_STRING = rf"(?:[!-$&-~]|{_MACRO})*"
+_TOP_LABEL = r"(?![0-9]+(?![a-z0-9-]))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_DOMAIN = rf"(?P<domain>{_MACRO_STRING}(?:\.{_TOP_LABEL}\.?|{_MACRO}))"
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_LENGTH4 = r"(?:3[0-2]|[12]?[0-9])"
+_LENGTH6 = r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])"
+_LENGTHS = rf"(?:/(?P<length4>{_LENGTH4}))?(?://(?P<length6>{_LENGTH6}))?"
+
+# The terms: how each is written, and what follows its name.
+SPF_TERMS = {
+    "all": ("all", r""),
+    "include": ("include:DOMAIN", rf":{_DOMAIN}"),
+    "a": ("a[:DOMAIN][/0-32][//0-128]", rf"(?::{_DOMAIN})?{_LENGTHS}"),
+    "mx": ("mx[:DOMAIN][/0-32][//0-128]", rf"(?::{_DOMAIN})?{_LENGTHS}"),
+    "ptr": ("ptr[:DOMAIN]", rf"(?::{_DOMAIN})?"),
+    "ip4": ("ip4:ADDRESS[/0-32]", rf":(?P<ip>{_OCTET}(?:\.{_OCTET}){{3}}(?:/{_LENGTH4})?)"),
+    "ip6": ("ip6:ADDRESS[/0-128]", rf":(?P<ip>[0-9a-f:.]+(?:/{_LENGTH6})?)"),
+    "exists": ("exists:DOMAIN", rf":{_DOMAIN}"),
+    "redirect=": ("redirect=DOMAIN", _DOMAIN),
+    "exp=": ("exp=DOMAIN", _DOMAIN),
+}
+
+
+@dataclass(frozen=True)
+class SpfTerm:
+    """A term of an SPF record (RFC 7208, 4.6.1), whose ``name`` has a "=" if it is a modifier.
+
+    ``text`` is the term, safe to print. ``target`` is the domain to look up, None if it is the
+    record's own. A term with a macro is not ``followed``. ``lengths`` are the prefix lengths around
+    an IPv4 and an IPv6 address.
+    """
+
+    text: str
+    name: str
+    passes: bool
+    target: Optional[Name] = None
+    followed: bool = False
+    network: Optional[Network] = None
+    lengths: tuple[int, int] = (32, 128)
+
+
+@dataclass(frozen=True)
+class SpfFacts:
+    """What a domain's SPF record allows to send, as far as a finite list can say.
+
+    ``addresses`` come in ascending order, each with the first term that gives it; ``large`` are
+    networks of more than 16 addresses, ``left_out`` terms that depend on the sender (macros,
+    "exists", "ptr") or have no effect. All texts are safe to print, and ``errors`` go on after "SPF
+    of DOMAIN". To a receiver one error is the end of the whole record ("permerror", RFC 7208,
+    2.6.7); the addresses are those of the terms that are fine nevertheless. ``further`` addresses
+    and networks of an overlong record were not kept. A lookup that failed is no error, but is in
+    ``lookups``, which are all that were made, in the record's order.
+    """
+
+    domain: Name
+    lookups: tuple[Answer, ...]
+    addresses: tuple[tuple[Address, str], ...] = ()
+    large: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    further: int = 0
+
+
+def spf_texts(answer: Answer) -> list[str]:
+    """Return the SPF records among TXT records, strings joined (RFC 7208, 3.3 and 4.5)."""
+    texts = (b"".join(record.strings) for record in answer.records)
+    return [
+        text.decode("utf-8", "replace") for text in texts if re.match(rb"(?i)v=spf1( |\Z)", text)
+    ]
+
+
+def read_spf_record(text: str) -> tuple[list[SpfTerm], list[str]]:
+    """Return the terms of a record in the order that counts, and its errors, safe to print.
+
+    Nothing is behind "all"; else the redirect is last, wherever it stands (RFC 7208, 5.1, 6.1).
+    """
+    words = [word for word in text.split(" ")[1:] if word]
+    terms = []
+    errors = []
+    for word in words[:MOST_SPF_TERMS]:
+        try:
+            terms.append(read_spf_term(word))
+        except ValueError as error:
+            errors.append(f"has a syntax error in {printable(word)} ({error})")
+    names = [term.name for term in terms]
+    for name in ("redirect=", "exp="):
+        if names.count(name) > 1:
+            errors.append(f"has {name} more than once")
+    if len(words) > MOST_SPF_TERMS:
+        errors.append(f"has {len(words)} terms, of which {MOST_SPF_TERMS} were looked at")
+    if "all" in names:
+        del terms[names.index("all") + 1 :]
+    redirects = [term for term in terms if term.name == "redirect="]
+    directives = [term for term in terms if term.name != "redirect="]
+    return directives + ([] if "all" in names else redirects[:1]), errors
+
+
+def read_spf_term(word: str) -> SpfTerm:
+    """Read one term. Raise ``ValueError``, with what was expected, if the grammar forbids it."""
+    flags = re.ASCII | re.IGNORECASE
+    parts = re.fullmatch(r"([+?~-]?)([a-z][a-z0-9_.-]*=?)(.*)", word, flags | re.DOTALL)
+    qualifier, name, rest = parts.groups() if parts else ("", "", "")
+    name = name.lower()
+    if not parts or (name not in SPF_TERMS and not name.endswith("=")):
+        raise ValueError("no such mechanism")
+    if qualifier and name.endswith("="):
+        raise ValueError("a modifier has no qualifier")
+    form, pattern = SPF_TERMS.get(name, ("NAME=TEXT", _MACRO_STRING))
+    match = re.fullmatch(pattern, rest, flags)
+    if not match:
+        raise ValueError(f"expected {form}")
+    found = match.groupdict()
+    domain = found.get("domain") or ""
+    network: Optional[Network] = None
+    if "ip" in found:
+        kind = ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network
+        try:
+            network = kind(found["ip"], strict=False)
+        except ValueError:
+            raise ValueError(f"expected {form}") from None
+    return SpfTerm(
+        printable(word),
+        name,
+        qualifier in ("", "+"),
+        _spf_target(domain) if name in SPF_FOLLOWED and domain and "%" not in domain else None,
+        name in SPF_FOLLOWED and "%" not in domain,
+        network,
+        (int(found.get("length4") or 32), int(found.get("length6") or 128)),
+    )
+
+
+def _spf_target(text: str) -> Name:
+    # Not by dnspython's from_text(), to which a backslash begins an escape.
+    labels = text.encode("ascii").split(b".")
+    try:
+        return Name(labels if not labels[-1] else [*labels, b""])
+    except dns.exception.DNSException:
+        raise ValueError("no valid domain name") from None
+
+
+class Span(NamedTuple):
+    """A range of addresses: many are compared, for which networks of ``ipaddress`` are slow."""
+
+    version: int
+    first: int
+    last: int
+
+    def covers(self, other: Span) -> bool:
+        return (
+            self.version == other.version and self.first <= other.first and other.last <= self.last
+        )
+
+
+class Spf:
+    """Finds out what SPF records allow, in the families of ``rdtypes`` (A, AAAA or both)."""
+
+    def __init__(self, lookups: Lookups, rdtypes: Sequence[RdataType]) -> None:
+        self._lookups = lookups
+        self._rdtypes = rdtypes
+
+    async def allowed(self, domain: Name) -> SpfFacts:
+        return await SpfWalk(self._lookups, self._rdtypes, domain).facts()
+
+
+class SpfWalk:
+    """One walk through a domain's SPF record and all that it includes, in the order of a receiver.
+
+    What a record will need is asked for all at once, ahead of the walk, which alone decides: so
+    the limits strike at the same term in every run. As no sender is given, every term is walked
+    to, as for a sender that none before it fits.
+    """
+
+    def __init__(self, lookups: Lookups, rdtypes: Sequence[RdataType], domain: Name) -> None:
+        self._lookups = lookups
+        self._rdtypes = rdtypes
+        self._domain = domain
+        self._answers: list[Answer] = []
+        # Without values these are sets that keep their order.
+        self._left_out: dict[str, None] = {}
+        self._errors: dict[str, None] = {}
+        self._ahead = 0
+        self._asked = 0
+        # A receiver counts those in the sender's family only.
+        self._voids: dict[RdataType, list[str]] = {rdtype: [] for rdtype in rdtypes}
+        self._barred: set[RdataType] = set()
+        self._made = 0
+        self._further = 0
+
+    async def facts(self) -> SpfFacts:
+        start(self._read_ahead(self._domain))
+        spans = await self._record((self._domain,), "")
+        singles = sorted((span, text) for span, text in spans.items() if span.first == span.last)
+        return SpfFacts(
+            self._domain,
+            unique(self._answers),
+            tuple((_address(span), text) for span, text in singles),
+            tuple(dict.fromkeys(text for span, text in spans.items() if span.first != span.last)),
+            tuple(self._left_out),
+            (*self._errors, *self._void_errors()),
+            self._further,
+        )
+
+    async def _read_ahead(self, domain: Name) -> None:
+        """Ask for what a record and all that it includes needs, as far as the limit allows."""
+        answer = await self._lookups.ask(domain, TXT, "spf")
+        texts = spf_texts(answer)
+        terms = read_spf_record(texts[0])[0] if len(texts) == 1 else []
+        for term in terms:
+            if term.followed and self._ahead < MOST_SPF_LOOKUPS:
+                self._ahead += 1
+                target = term.target or domain
+                hosts = term.name in ("a", "mx")
+                start(self._look_up(term.name, target) if hosts else self._read_ahead(target))
+
+    async def _look_up(self, name: str, target: Name) -> list[Answer]:
+        """Ask for the addresses of an "a" or "mx" term (5.3, 5.4), side by side."""
+        mx = [await self._lookups.ask(target, MX, "mx")] if name == "mx" else []
+        hosts = _exchanges(mx[0])[:MOST_SPF_EXCHANGES] if mx else [target]
+        promises = [
+            self._lookups.ask(host, rdtype, "address") for host in hosts for rdtype in self._rdtypes
+        ]
+        return [*mx, *[await promise for promise in promises]]
+
+    async def _record(self, chain: tuple[Name, ...], via: str) -> dict[Span, str]:
+        """Return what the record of the last domain of a chain allows, and by which terms.
+
+        ``via`` leads from the first domain to the last in the text of an error.
+        """
+        answer = await self._lookups.ask(chain[-1], TXT, "spf")
+        self._note((answer,), counts=len(chain) > 1)
+        texts = spf_texts(answer)
+        if len(texts) != 1:
+            if not answer.failed:
+                self._error(f"{via}has {len(texts) or 'no'} SPF record{'s' * bool(texts)}")
+            return {}
+        terms, errors = read_spf_record(texts[0])
+        for error in errors:
+            self._error(f"{via}{error}")
+        allowed: dict[Span, str] = {}
+        denied: list[Span] = []
+        for term in terms:
+            spans = await self._spans(term, chain, via)
+            if not term.passes:
+                denied += spans
+                continue
+            for span, text in spans.items():
+                # The first term that fits a sender decides (4.6.2).
+                if not any(other.covers(span) for other in denied):
+                    allowed.setdefault(span, text)
+        return allowed
+
+    async def _spans(self, term: SpfTerm, chain: tuple[Name, ...], via: str) -> dict[Span, str]:
+        """Return what a term fits, whatever its qualifier."""
+        domain = chain[-1]
+        text = term.text + (f" of {show_name(domain)}" if domain != self._domain else "")
+        if term.network is not None:
+            return self._network(term.network, text)
+        if term.name == "all" and term.passes:
+            return {
+                span: f"{text} (any address)"
+                for network in ("0.0.0.0/0", "::/0")
+                for span in self._network(ipaddress.ip_network(network), text)
+            }
+        asks = term.name in SPF_ASKING
+        if asks:
+            self._asked += 1
+            if self._asked == MOST_SPF_LOOKUPS + 1:
+                self._error(f"needs more than {MOST_SPF_LOOKUPS} lookups: {text} is one too many")
+            if self._asked > MOST_SPF_LOOKUPS:
+                return {}
+        if asks and not term.followed:
+            self._left_out[text] = None
+        elif term.name[:-1] in SPF_TERMS:
+            self._left_out[f"{text} (= where : belongs, so it has no effect)"] = None
+        if not term.followed:
+            return {}
+        target = term.target or domain
+        if term.name in ("a", "mx"):
+            answers = await self._look_up(term.name, target)
+            return self._networks(term, text, answers, via)
+        step = "includes" if term.name == "include" else "redirects to"
+        if target in chain:
+            self._error(f"{via}{step} {show_name(target)} again (a loop)")
+            return {}
+        return await self._record((*chain, target), f"{step} {show_name(target)}, which ")
+
+    def _networks(
+        self, term: SpfTerm, text: str, answers: Sequence[Answer], via: str
+    ) -> dict[Span, str]:
+        """Return the addresses, or the networks around them, that an "a" or "mx" term fits."""
+        self._note(answers)
+        spans: dict[Span, str] = {}
+        for answer in answers:
+            if answer.question.rdtype == MX:
+                count = len(answer.records)
+                if count > MOST_SPF_EXCHANGES:
+                    self._error(f"{via}has {count} MX records in {term.text}: 10 are allowed")
+                continue
+            for address in answer.addresses:
+                length = term.lengths[address.version == 6]
+                network = ipaddress.ip_network(f"{address}/{length}", strict=False)
+                spans.update(self._network(network, text, f"{text}: {network}"))
+        return spans
+
+    def _network(self, network: Network, text: str, large: str = "") -> dict[Span, str]:
+        """Return the addresses of a network, or the network as a whole if it is large."""
+        rdtype = A if network.version == 4 else AAAA
+        if rdtype not in self._rdtypes:
+            return {}
+        if len(self._voids[rdtype]) > MOST_SPF_VOIDS:
+            self._barred.add(rdtype)
+        whole = Span(network.version, int(network[0]), int(network[-1]))
+        count = network.num_addresses
+        spans = {whole: f"{large or text} ({_power(count)} addresses)"}
+        if count <= MOST_SPF_NETWORK:
+            numbers = range(whole.first, whole.last + 1)
+            spans = {Span(network.version, number, number): text for number in numbers}
+        kept = dict(itertools.islice(spans.items(), MOST_SPF_SPANS - self._made))
+        self._made += len(kept)
+        self._further += len(spans) - len(kept)
+        return kept
+
+    def _note(self, answers: Sequence[Answer], counts: bool = True) -> None:
+        """Remember the lookups of a term, and which of them were void."""
+        self._answers += answers
+        for answer in answers:
+            question = answer.question
+            if counts and answer.outcome in (Outcome.NODATA, Outcome.NXDOMAIN):
+                for rdtype, voids in self._voids.items():
+                    if question.rdtype in (rdtype, TXT, MX):
+                        voids.append(str(question))
+
+    def _error(self, text: str) -> None:
+        self._errors[text] = None
+
+    def _void_errors(self) -> Iterator[str]:
+        """Yield an error for the void lookups if a sender that the record is for meets it (4.6.4).
+
+        A host without AAAA is void to receivers from IPv6 senders: a reproach only where such a
+        sender is allowed after it.
+        """
+        over = [rdtype for rdtype in self._rdtypes if len(self._voids[rdtype]) > MOST_SPF_VOIDS]
+        everybody = len(over) == len(self._rdtypes)
+        for rdtype in over[:1] if everybody else over:
+            if everybody or rdtype in self._barred:
+                whom = "" if everybody else f" for IPv{4 if rdtype == A else 6} senders"
+                first = ", ".join(self._voids[rdtype][: MOST_SPF_VOIDS + 1])
+                yield f"has more than {MOST_SPF_VOIDS} void lookups{whom}: {first}"
+
+
+def _exchanges(mx: Answer) -> list[Name]:
+    """Return the mail hosts of an MX answer that are names, by preference."""
+    records = sorted(mx.records, key=lambda record: (record.preference, record.exchange))
+    names = dict.fromkeys(record.exchange for record in records)
+    return [name for name in names if name != ROOT and not address_in_letters(name)]
+
+
+def _address(span: Span) -> Address:
+    return (ipaddress.IPv4Address if span.version == 4 else ipaddress.IPv6Address)(span.first)
+
+
+def _power(count: int) -> str:
+    """Return a number of addresses, as a power of 2 where its digits say nothing."""
+    return str(count) if count < 1 << 32 else f"2^{count.bit_length() - 1}"
+
+
+# ---------------------------------------------------------------------------------------------
 # Resource
 # ---------------------------------------------------------------------------------------------
 
@@ -1513,15 +1913,17 @@ class ReverseMX(nagiosplugin.Resource):
         walks: Callable[[], Walk],
         lookups: Lookups,
         authorities: Optional[Authorities],
+        spf: Optional[Spf],
         smtp: Optional[Smtp],
         reverse: bool,
         progress: Progress,
     ) -> None:
         """``walks`` gives each subject a walk.
 
-        ``authorities`` are asked and ``smtp`` servers are connected to if given. ``reverse`` is
-        whether the walks go back.
+        ``authorities`` are asked, ``spf`` records followed and ``smtp`` servers connected to if
+        given. ``reverse`` is whether the walks go back.
         """
+        self._spf = spf
         self._smtp = smtp
         self._reverse = reverse
         self._progress = progress
@@ -1563,10 +1965,14 @@ class ReverseMX(nagiosplugin.Resource):
                 targets.setdefault(record.exchange, target)
         if mx.outcome is Outcome.NODATA:
             targets[name] = Target("no MX,", name)
-        walked = await walk.subject(domain, list(targets.values()))
-        whole = dataclasses.replace(walked, authority=await authority)
+        spf = start(self._allowed(name))
+        walked = await walk.subject(domain, list(targets.values()), _spf_targets(spf))
+        whole = dataclasses.replace(walked, authority=await authority, spf=await spf)
         self._progress.done(whole)
         return whole
+
+    async def _allowed(self, domain: Name) -> Optional[SpfFacts]:
+        return None if self._spf is None else await self._spf.allowed(domain)
 
     async def _sender(self, sender: Union[Name, Address], walk: Walk) -> Subject:
         if isinstance(sender, Name):
@@ -1582,6 +1988,15 @@ class ReverseMX(nagiosplugin.Resource):
         if self._authorities is None or mx.outcome is Outcome.NXDOMAIN:
             return None
         return await self._authorities.ask((name, *mx.aliases)[-1], MX)
+
+
+async def _spf_targets(spf: Promise[Optional[SpfFacts]]) -> list[Target]:
+    """Return the addresses that an SPF record allows, by the term that gives them."""
+    facts = await spf
+    given: dict[str, list[Address]] = {}
+    for address, term in facts.addresses if facts is not None else ():
+        given.setdefault(term, []).append(address)
+    return [Target(f"SPF {term}", None, given=tuple(own)) for term, own in given.items()]
 
 
 class Walk:
@@ -1605,14 +2020,22 @@ class Walk:
         self._left_out_addresses: set[Address] = set()
         self._ignored_addresses: set[Address] = set()
 
-    async def subject(self, subject: Subject, targets: Sequence[Target]) -> Subject:
-        """Return the subject with its hosts and their addresses."""
+    async def subject(
+        self,
+        subject: Subject,
+        targets: Sequence[Target],
+        further: Optional[Coroutine[Any, Any, list[Target]]] = None,
+    ) -> Subject:
+        """Return the subject with its hosts and their addresses, ``further`` targets last."""
         wanted = [t for t in targets if t.name is None or not self._ignored.host(t.name)]
         followed = wanted[: self._bounds.hosts]
-        lookups = await side_by_side(self._host(target) for target in followed)
+        looked_up = start(side_by_side(self._host(target) for target in followed))
+        more = await further if further is not None else []
+        lookups = [*await looked_up, *await side_by_side(self._host(target) for target in more)]
         domain = subject.of if subject.mx is not None and isinstance(subject.of, Name) else None
         hosts = [
-            MailHost(domain, target, tuple(answers)) for target, answers in zip(followed, lookups)
+            MailHost(domain, target, tuple(answers))
+            for target, answers in zip([*followed, *more], lookups)
         ]
         ways = {address: await way for address, way in self._ways.items()}
         return dataclasses.replace(
@@ -1896,6 +2319,8 @@ def _chain_metrics(
     yield nagiosplugin.Metric(_text(subject.of), subject, context="subject")
     if subject.authority is not None:
         yield _authority_metric(subject.authority)
+    if subject.spf is not None:
+        yield nagiosplugin.Metric(_text(subject.of), subject.spf, context="spf")
     for host in subject.hosts:
         yield nagiosplugin.Metric(host.target.role, host, context="host")
         for address in host.addresses:
@@ -1924,7 +2349,7 @@ def _counts(
 ) -> dict[str, int]:
     addresses = [address for subject in subjects for address in subject.addresses]
     counts = {
-        "mail_hosts": sum(len(subject.hosts) for subject in subjects),
+        "mail_hosts": sum(len(subject.mail_hosts) for subject in subjects),
         "addresses": len(addresses),
     }
     if reverse:
@@ -2292,6 +2717,29 @@ class AddressContext(FindingsContext):
                 yield self._policy.problem("generic-ptr", subject, text, cure)
 
 
+class SpfContext(FindingsContext):
+    """Judges the SPF record of a domain; what it allows is judged as addresses."""
+
+    def describe(self, metric: nagiosplugin.Metric) -> str:
+        fact: SpfFacts = metric.value
+        left_out = [f"  SPF left out: {text}" for text in (*fact.large, *fact.left_out)]
+        return "\n".join(left_out or ["  SPF"])
+
+    def problems(self, fact: SpfFacts) -> Iterator[Problem]:
+        subject = f"SPF of {self.show(fact.domain)}"
+        for error in fact.errors:
+            cure = Cure("fix", f"the TXT record of {show_name(fact.domain)}", fact.domain)
+            yield self._policy.problem("spf-error", subject, error, cure)
+        for answer in fact.lookups:
+            if answer.failed:
+                kind = answer.question.rdtype.name
+                lookup = f"{kind} lookup of {self.show(answer.question.name)}"
+                yield self._policy.failed_lookup(answer, lookup)
+        if fact.further:
+            text = f"allows {fact.further} networks more that were left out"
+            yield self._policy.problem("too-many", subject, text)
+
+
 class GreetingContext(FindingsContext):
     """Judges how an SMTP server greeted."""
 
@@ -2568,7 +3016,7 @@ class ChainSummary(nagiosplugin.Summary):
 
     def _sound_line(self, judgement: Judgement) -> list[str]:
         subject: Subject = _fact(judgement)
-        hosts = _number(len(subject.hosts), "mail host", "mail hosts")
+        hosts = _number(len(subject.mail_hosts), "mail host", "mail hosts")
         addresses = _number(len(subject.addresses), "address", "addresses")
         return [f"{_line(judgement)}: {hosts}, {addresses}   OK"]
 
@@ -2833,6 +3281,11 @@ def make_parser() -> Parser:
         help="outbound host or address to hold to the same check; repeatable; needs no -d",
     )
     parser.add_argument(
+        "--spf",
+        action="store_true",
+        help="also the addresses that the domain's SPF record allows (networks up to 16 addresses)",
+    )
+    parser.add_argument(
         "--ignore",
         metavar="HOST|NETWORK",
         type=ignore_argument,
@@ -3078,6 +3531,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     ignored = Ignored(options.ignore)
     contexts = {
         Subject: SubjectContext("subject", policy, idn),
+        SpfFacts: SpfContext("spf", policy, idn),
         MailHost: HostContext("host", policy, idn),
         MailAddress: AddressContext("address", policy, idn),
         Greeting: GreetingContext("greeting", policy, idn),
@@ -3086,6 +3540,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
     def is_sound(subject: Subject) -> bool:
         facts = [subject, *subject.hosts, *subject.addresses]
+        facts += [subject.spf] if subject.spf is not None else []
         problems = (p for fact in facts for p in contexts[type(fact)].problems(fact))
         return all(problem.state is Ok for problem in problems)
 
@@ -3100,6 +3555,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             lambda: Walk(lookups, options.rdtypes, ways_back, ignored, bounds),
             lookups,
             asked,
+            Spf(lookups, options.rdtypes) if options.spf else None,
             Smtp(options.smtp_port, deadline) if options.smtp else None,
             options.reverse,
             Progress(sys.stderr, len(domains) + len(senders), is_sound),

@@ -122,7 +122,8 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             " null-mx, invalid-mx, mx-is-alias, no-address, private-address, unusable-address,"
             " missing-ptr, unconfirmed-ptr, invalid-ptr, mixed-ptr, name-mismatch,"
             " underscore-ptr, generic-ptr, dns-failure, dns-timeout, inconsistent-ptr,"
-            " inconsistent-mx, lame-server, smtp-silent, smtp-failure, banner-mismatch, too-many",
+            " inconsistent-mx, lame-server, spf-error, smtp-silent, smtp-failure, banner-mismatch,"
+            " too-many",
             id="unknown-finding",
         ),
         pytest.param(

@@ -253,7 +253,9 @@ def icinga_arguments() -> dict[str, dict[str, str]]:
 
 def as_icinga_argument(name: str, action: argparse.Action) -> dict[str, str]:
     """The attributes that an option should have, besides its description."""
-    macro = '"$reverse_mx_{}$"'.format({"-4": "ipv4", "-6": "ipv6"}.get(name, name[2:]))
+    macro = '"$reverse_mx_{}$"'.format(
+        {"-4": "ipv4", "-6": "ipv6"}.get(name, name[2:].replace("-", "_"))
+    )
     if isinstance(action, argparse._StoreConstAction):
         return {"set_if": macro}
     attributes = {"value": macro}
@@ -261,8 +263,6 @@ def as_icinga_argument(name: str, action: argparse.Action) -> dict[str, str]:
         attributes["repeat_key"] = "true"
     if isinstance(action, argparse._CountAction):
         attributes["skip_key"] = "true"  # the value is -v, -vv or -vvv
-    if action.dest == "domains":
-        attributes["required"] = "true"
     return attributes
 
 
