@@ -2750,13 +2750,16 @@ class GreetingContext(FindingsContext):
     def problems(self, fact: Greeting) -> Iterator[Problem]:
         found = self._policy.problem
         subject = f"SMTP server {fact.address} ({self.show(fact.host)})" if fact.host else ""
-        if fact.silent:
+        if fact.seconds is None:
+            yield found("dns-timeout", subject, "was not tried, the time was up")
+        elif fact.silent:
             yield found("smtp-silent", subject, f"connection established, {fact.failure}")
         elif fact.failure:
             said = f" after {fact.text}" if fact.text else ""
             yield found("smtp-failure", subject, f"{fact.failure}{said}")
         elif not fact.text.startswith("220"):
-            yield found("smtp-failure", subject, f"greets with {fact.text}")
+            how = "refuses this client with" if fact.text[:1] in ("4", "5") else "greets with"
+            yield found("smtp-failure", subject, f"{how} {fact.text}")
         elif fact.names and fact.banner not in fact.names:
             names = _enumerate([self.show(name) for name in fact.names], ", ")
             banner = self.show(fact.banner) if fact.banner is not None else "no name"

@@ -97,6 +97,7 @@ class SmtpServer:
 
 BEHAVIOURS: dict[str, Behaviour] = {
     "greets": greet("220 mail.example.com ESMTP"),
+    "greets-late-dns": greet("220 mail.example.com ESMTP"),
     "greets-in-lines": greet("220-mail.example.com ESMTP", "220-no spam", "220 please"),
     "greets-in-upper-case": greet("220 MAIL.Example.COM ESMTP"),
     "greets-as-another": greet("220 other.example.net ESMTP"),
@@ -125,7 +126,8 @@ def bring_up(interface: bytes, *addresses: str) -> None:
 def main(behaviour: str, *command: str) -> None:
     bring_up(b"lo", "127.0.0.1", ADDRESS)
     with contextlib.ExitStack() as stack:
-        dns = stack.enter_context(NameServer(ZONE))
+        fault = "! * PTR drop" if behaviour == "greets-late-dns" else ""
+        dns = stack.enter_context(NameServer(ZONE + fault))
         where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "-4", "--smtp"]
         smtp = None
         if behaviour != "nothing-listens":

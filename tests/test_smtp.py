@@ -68,13 +68,13 @@ def trial(plugin: Plugin, behaviour: str, *arguments: str) -> tuple[Output, str]
         pytest.param(
             "refuses",
             2,
-            rf"{SERVER} greets with 554 no mail from you \[smtp-failure\]",
+            rf"{SERVER} refuses this client with 554 no mail from you \[smtp-failure\]",
             id="crit-554",
         ),
         pytest.param(
             "refuses-for-now",
             2,
-            rf"{SERVER} greets with 421-busy / 421 come back \[smtp-failure\]",
+            rf"{SERVER} refuses this client with 421-busy / 421 come back \[smtp-failure\]",
             id="crit-421-in-several-lines",
         ),
         pytest.param(
@@ -139,6 +139,16 @@ def test_greeting_that_never_ends_is_ended_by_the_deadline(
     output, heard = trial(plugin, behaviour, "-t", "2")
     assert re.fullmatch(rf"REVERSE_MX CRITICAL - example\.com: {status}", output.status)
     assert output.seconds < 2.3
+    assert heard == ""
+
+
+def test_server_that_there_was_no_time_for_is_unknown(plugin: Plugin) -> None:
+    output, heard = trial(plugin, "greets-late-dns", "-t", "1.5")
+    assert re.fullmatch(
+        rf"REVERSE_MX UNKNOWN - example\.com: PTR lookup of .*; {SERVER} was not tried, the time was"
+        r" up \[dns-timeout\]",
+        output.status,
+    )
     assert heard == ""
 
 
