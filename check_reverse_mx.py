@@ -1382,10 +1382,12 @@ IP6 = dns.name.from_text("ip6.arpa.")
 
 
 def show_record(record: Any) -> str:
-    """Return the data of an MX, PTR, A or AAAA record, safe to print."""
+    """Return the data of a record, safe to print."""
     if record.rdtype == MX:
         return f"{record.preference} {show_name(record.exchange)}"
-    return show_name(record.target) if record.rdtype == PTR else str(record.address)
+    if record.rdtype == PTR:
+        return show_name(record.target)
+    return printable(record.to_text())
 
 
 def is_host_name(name: Name) -> bool:
@@ -2506,11 +2508,6 @@ class FindingsContext(nagiosplugin.Context):
     def show(self, name: Name) -> str:
         return show_name(name, self._idn)
 
-    def witness(self, testimony: Testimony) -> str:
-        known = [str(testimony.address)] if testimony.address else []
-        known += [f"serial {testimony.serial}"] if testimony.serial is not None else []
-        return f"{self.show(testimony.server)}{' (' + ', '.join(known) + ')' if known else ''}"
-
     def show_all(self, names: Iterable[PtrName]) -> str:
         return _enumerate([self.show(name.name) for name in names], ", ")
 
@@ -2778,7 +2775,7 @@ class AuthorityContext(FindingsContext):
     def problems(self, fact: Authority) -> Iterator[Problem]:
         zone = self.show(fact.zone.name)
         for testimony in fact.testimonies:
-            subject = f"{self.witness(testimony)}, name server of {zone},"
+            subject = f"{_witness(testimony, self._idn)}, name server of {zone},"
             if testimony.lame:
                 record = paste(fact.zone.name, NS, testimony.server)
                 cure = Cure("have it mended, or remove", record, fact.zone.name)
@@ -2788,7 +2785,7 @@ class AuthorityContext(FindingsContext):
         contents = fact.contents
         if len(contents) > 1:
             sides = [
-                f"{_enumerate([self.witness(witness) for witness in witnesses], ', ')}"
+                f"{_enumerate([_witness(witness, self._idn) for witness in witnesses], ', ')}"
                 f" {'has' if len(witnesses) == 1 else 'have'} {_enumerate(content, ', ')}"
                 for content, witnesses in contents.items()
             ]
@@ -2799,6 +2796,12 @@ class AuthorityContext(FindingsContext):
                 f"differs between the name servers of {zone}: {'; '.join(sides)}",
                 Cure("fix", f"have the odd one of these take over the zone {zone}", fact.zone.name),
             )
+
+
+def _witness(testimony: Testimony, idn: bool) -> str:
+    known = [str(testimony.address)] if testimony.address else []
+    known += [f"serial {testimony.serial}"] if testimony.serial is not None else []
+    return f"{show_name(testimony.server, idn)}{' (' + ', '.join(known) + ')' if known else ''}"
 
 
 def _said(testimony: Testimony) -> str:
@@ -2827,7 +2830,7 @@ class Advisor:
     def __init__(self, lookups: Lookups, authorities: Authorities, idn: bool) -> None:
         self._lookups = lookups
         self._authorities = authorities
-        self._show = AuthorityContext("authority", Policy({}), idn)
+        self._idn = idn
         self._zones: dict[Name, Optional[Zone]] = {}
         self._opinions: dict[Question, list[str]] = {}
         self._told: set[object] = set()
@@ -2874,7 +2877,7 @@ class Advisor:
                 yield f"meanwhile: {'; '.join(reactions)}"
 
     def _zone_lines(self, zone: Zone) -> Iterator[str]:
-        name = self._show.show(zone.name)
+        name = show_name(zone.name, self._idn)
         if zone.name in self._told:
             yield f"in: zone {name}, see above"
             return
@@ -2886,7 +2889,7 @@ class Advisor:
         elif zone.name.is_subdomain(ARPA):
             yield "  a reverse zone is the address's provider's to change, unless delegated to you"
         servers = [
-            f"{self._show.show(server.name)} ({', '.join(map(str, server.addresses)) or '?'})"
+            f"{show_name(server.name, self._idn)} ({', '.join(map(str, server.addresses)) or '?'})"
             for server in zone.servers
         ]
         if servers:
@@ -2900,9 +2903,9 @@ class Advisor:
         lines = []
         if authority is not None and authority.testimonies:
             lines.append(
-                f"asked themselves, the servers of {self._show.show(authority.zone.name)}:"
+                f"asked themselves, the servers of {show_name(authority.zone.name, self._idn)}:"
             )
-            said = [f"  {self._show.witness(t)} {_said(t)}" for t in authority.testimonies]
+            said = [f"  {_witness(t, self._idn)} {_said(t)}" for t in authority.testimonies]
             lines += said[:MOST_LINES] + ["  ..."] * (len(said) > MOST_LINES)
         return lines + self._conclusion(failed, await unchecked, authority)
 

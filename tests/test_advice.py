@@ -261,6 +261,26 @@ def test_prose_fits_a_terminal(plugin: Plugin) -> None:
     assert max(len(line) for line in prose.splitlines()) <= 79
 
 
+def test_cause_of_a_failed_lookup_shows_what_the_resolver_held_back(plugin: Plugin) -> None:
+    """An SPF record that only a query with checking disabled gets."""
+    text = zone(
+        ZONES
+        + MAIL
+        + r"""
+        192.0.2.25 PTR mail.example.com.
+        example.com. TXT "v=spf1 <-all>"
+        ! example.com. TXT once rcode SERVFAIL 6
+        """
+    )
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-v", "--spf", "-d", "example.com")
+    assert "[dns-failure]" in output.status
+    assert [line.strip() for line in output.long if "cause: " in line] == [
+        "cause: DNSSEC validation fails; with checking disabled the resolver answers"
+        r" TXT \034v=spf1 \060-all\062\034"
+    ]
+
+
 # What the advice costs.
 
 

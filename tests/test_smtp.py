@@ -145,8 +145,8 @@ def test_greeting_that_never_ends_is_ended_by_the_deadline(
 def test_server_that_there_was_no_time_for_is_unknown(plugin: Plugin) -> None:
     output, heard = trial(plugin, "greets-late-dns", "-t", "1.5")
     assert re.fullmatch(
-        rf"REVERSE_MX UNKNOWN - example\.com: PTR lookup of .*; {SERVER} was not tried, the time was"
-        r" up \[dns-timeout\]",
+        rf"REVERSE_MX UNKNOWN - example\.com: PTR lookup of .*; {SERVER} was not tried, the time"
+        r" was up \[dns-timeout\]",
         output.status,
     )
     assert heard == ""
