@@ -2412,7 +2412,8 @@ class Problem:
     """A finding made of something: what it was made of, in what words, and how bad it is.
 
     ``finding`` is "" for a latency outside its range. ``cures`` are ways to mend it, ``failed`` the
-    lookup that did not end well.
+    lookup that did not end well. ``apart`` is whether the subject is another than the link of the
+    chain that the problem hangs from.
     """
 
     finding: str
@@ -2421,6 +2422,7 @@ class Problem:
     text: str
     cures: tuple[Cure, ...] = ()
     failed: Optional[Answer] = None
+    apart: bool = False
 
     def __str__(self) -> str:
         name = f"[{self.finding}]" if self.finding else ""
@@ -2454,15 +2456,17 @@ class Policy:
         text: str,
         *cures: Cure,
         failed: Optional[Answer] = None,
+        apart: bool = False,
     ) -> Problem:
         state = self._overrides.get(finding, FINDINGS[finding].default)
-        return Problem(finding, state, subject, text, cures, failed)
+        return Problem(finding, state, subject, text, cures, failed, apart)
 
     def failed_lookup(self, answer: Answer, subject: str) -> Problem:
         if answer.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE):
             text = f"timed out: {answer.reason}"
-            return self.problem("dns-timeout", subject, text, failed=answer)
-        return self.problem("dns-failure", subject, f"failed: {answer.reason}", failed=answer)
+            return self.problem("dns-timeout", subject, text, failed=answer, apart=True)
+        text = f"failed: {answer.reason}"
+        return self.problem("dns-failure", subject, text, failed=answer, apart=True)
 
 
 # So many PTR names, or addresses of one of them, are enumerated in a line, or servers one a line.
@@ -2779,9 +2783,11 @@ class AuthorityContext(FindingsContext):
             if testimony.lame:
                 record = paste(fact.zone.name, NS, testimony.server)
                 cure = Cure("have it mended, or remove", record, fact.zone.name)
-                yield self._policy.problem("lame-server", subject, testimony.lame, cure)
+                lame = testimony.lame
+                yield self._policy.problem("lame-server", subject, lame, cure, apart=True)
             if testimony.late:
-                yield self._policy.problem("dns-timeout", subject, "did not answer in time")
+                text = "did not answer in time"
+                yield self._policy.problem("dns-timeout", subject, text, apart=True)
         contents = fact.contents
         if len(contents) > 1:
             sides = [
@@ -2885,9 +2891,9 @@ class Advisor:
         contact = f", contact {zone.contact}" if zone.contact else ""
         yield f"in: zone {name}{contact}"
         if zone.providers:
-            yield "  nothing below it is delegated: it is for the address's provider to change"
+            yield "  nothing below it is delegated: the address's provider changes it"
         elif zone.name.is_subdomain(ARPA):
-            yield "  a reverse zone is the address's provider's to change, unless delegated to you"
+            yield "  a reverse zone: as a rule the address's provider changes it"
         servers = [
             f"{show_name(server.name, self._idn)} ({', '.join(map(str, server.addresses)) or '?'})"
             for server in zone.servers
@@ -3027,21 +3033,26 @@ class ChainSummary(nagiosplugin.Summary):
         return [f"{_line(judgement)}: {hosts}, {addresses}   OK"]
 
     def _chain(self, judgements: Iterable[Judgement]) -> Iterator[str]:
+        told: set[str] = set()
         for judgement in judgements:
             line = _line(judgement)
             is_end = isinstance(_fact(judgement), MailAddress)
             yield f"{line}   {str(judgement.state).upper()}" if is_end else line
             indent = " " * (len(line) - len(line.lstrip()) + 2)
             for problem in judgement.problems:
-                yield from self._problem_lines(problem, indent)
+                # The zone of several addresses has the same lame server each time.
+                if str(problem) not in told or not isinstance(_fact(judgement), Authority):
+                    told.add(str(problem))
+                    yield from self._problem_lines(problem, indent)
 
     def _problem_lines(self, problem: Problem, indent: str) -> Iterator[str]:
         state = "NOTE" if problem.state is Ok else str(problem.state).upper()
-        yield f"{indent}{state} [{problem.finding}] {problem.text}"
+        text = f"{problem.subject} {problem.text}" if problem.apart else problem.text
+        yield f"{indent}{state} [{problem.finding}] {text}"
         if self._advisor is not None and problem.state is not Ok:
             for line in self._advisor.lines(problem):
                 deeper = indent + "  " + " " * (len(line) - len(line.lstrip()))
-                if line.startswith("meanwhile"):
+                if line.startswith(("meanwhile: ", "cause: ")):
                     yield from wrap(line, deeper, "  ")
                 else:
                     yield deeper + line.lstrip()

@@ -180,6 +180,7 @@ def test_six_endings_have_six_texts(plugin: Plugin) -> None:
     with NameServer(text) as server:
         output = plugin.ask(server, "-vv", "-t", "2", "-d", "example.com")
     at = f"from 127.0.0.1#{server.port}"
+    of = [f"PTR lookup of 192.0.2.{number} (mail.example.com)" for number in range(7)]
     assert output.code == 2
     told = "\n".join(re.sub(r"[0-9.]+ (s|ms)\b", r"N \1", line) for line in output.long)
     for line in (
@@ -188,13 +189,15 @@ def test_six_endings_have_six_texts(plugin: Plugin) -> None:
         "    192.0.2.2 (no PTR, NODATA)   CRITICAL\n"
         "      CRITICAL [missing-ptr] has no PTR record (NODATA)\n",
         "    192.0.2.3 (PTR lookup failed)   CRITICAL\n"
-        f"      CRITICAL [dns-failure] failed: SERVFAIL (EDE 22 No Reachable Authority) {at}\n",
+        f"      CRITICAL [dns-failure] {of[3]} failed: SERVFAIL (EDE 22 No Reachable Authority)"
+        f" {at}\n",
         "    192.0.2.4 (PTR lookup failed)   CRITICAL\n"
-        f"      CRITICAL [dns-failure] failed: REFUSED {at}\n",
+        f"      CRITICAL [dns-failure] {of[4]} failed: REFUSED {at}\n",
         "    192.0.2.5 (PTR lookup failed)   UNKNOWN\n"
-        f"      UNKNOWN [dns-timeout] timed out: no answer {at} in N s\n",
+        f"      UNKNOWN [dns-timeout] {of[5]} timed out: no answer {at} in N s\n",
         "    192.0.2.6 (PTR lookup failed)   CRITICAL\n"
-        f"      CRITICAL [dns-failure] failed: referral to ns.example (no recursion) {at}\n",
+        f"      CRITICAL [dns-failure] {of[6]} failed: referral to ns.example (no recursion)"
+        f" {at}\n",
         f"  PTR 1.2.0.192.in-addr.arpa: NXDOMAIN, {at}, N ms\n",
         f"  PTR 2.2.0.192.in-addr.arpa: NODATA, {at}, N ms\n",
         f"  PTR 4.2.0.192.in-addr.arpa: failure, REFUSED {at}, N ms\n",
