@@ -23,6 +23,7 @@ import argparse
 import collections
 import dataclasses
 import enum
+import errno
 import fnmatch
 import functools
 import heapq
@@ -53,7 +54,7 @@ try:
     import dns.rcode
     import dns.rrset
     import nagiosplugin
-    from dns.rdatatype import AAAA, MX, NS, PTR, SOA, TXT, A, RdataType
+    from dns.rdatatype import AAAA, CNAME, MX, NS, PTR, SOA, TXT, A, RdataType
     from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
 except ImportError as missing:
     # A traceback would end with exit code 1, which a scheduler takes for a WARNING.
@@ -113,10 +114,6 @@ ANY_CONFIRMED_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
     Reaction("Exim", EXIM_CLIENT, "accepts"),
 )
-ANY_DOMAIN = (
-    Reaction("Postfix", POSTFIX_SENDER, "accepts"),
-    Reaction("Exim", EXIM_SENDER, "accepts"),
-)
 FAILED_LOOKUP = (
     Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", ("ptr", "confirm")),
     Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", ("ptr",)),
@@ -156,7 +153,6 @@ FINDINGS = {
             Warn,
             "The domain has no MX record: receivers fall back to its own addresses"
             " (RFC 5321, 5.1); those are checked.",
-            ANY_DOMAIN,
         ),
         Finding(
             "null-mx",
@@ -176,7 +172,6 @@ FINDINGS = {
             "mx-is-alias",
             Warn,
             "An MX target is a CNAME (RFC 2181, 10.3); the chain is followed.",
-            ANY_DOMAIN,
         ),
         Finding(
             "no-address", Critical, "A mail host has neither A nor AAAA record, or does not exist."
@@ -841,7 +836,9 @@ class Lookup:
         try:
             chain = response.resolve_chaining()
         except dns.message.ChainTooLong:
-            self._failed(exchange, Outcome.FAILURE, f"CNAME loop or too long a chain{remarks}")
+            links = [show_name(r.name) for r in response.answer if r.rdtype == CNAME][:4]
+            reason = f"CNAME loop or too long a chain ({', '.join(links)})"
+            self._failed(exchange, Outcome.FAILURE, reason + remarks)
             return
         except dns.exception.DNSException as error:
             what = printable(str(error)) or type(error).__name__
@@ -945,6 +942,7 @@ class Lookups:
 
         Raise ``OSError`` if an address is none.
         """
+        self.while_waiting: Callable[[], None] = lambda: None
         self._port = port
         self._servers: dict[str, Server] = {}
         self._resolvers = [self._server(address) for address in resolvers]
@@ -989,6 +987,7 @@ class Lookups:
         """Return what ``chain`` returns, at the deadline at the latest."""
         whole = start(chain)
         while not whole.settled:
+            self.while_waiting()
             now = time.monotonic()
             if now >= self._deadline:
                 self._give_up()
@@ -1294,6 +1293,11 @@ class Zone:
         return f"{text}@{show_name(Name(domain))}"
 
     @property
+    def classless(self) -> bool:
+        """Whether it is a part of a /24 (RFC 2317), whose first label is no octet."""
+        return self.name.is_subdomain(IN_ADDR) and not self.name.labels[0].isdigit()
+
+    @property
     def providers(self) -> bool:
         """Whether it is the reverse zone of more than a /24 or a /48, so a provider's."""
         labels = len(self.name.labels) - len(IN_ADDR.labels)
@@ -1406,6 +1410,18 @@ def is_host_name(name: Name) -> bool:
 def reverse_name(address: Address) -> Name:
     """Return the name of an address in in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
     return dns.name.from_text(address.reverse_pointer)
+
+
+def is_private_reverse(name: Name) -> bool:
+    """Tell whether a name is the reverse name of private addresses, or of a part of them."""
+    octets = [label.decode("latin-1") for label in reversed(name.labels[:-3])]
+    if name.is_subdomain(IP6):
+        return octets[:2] in (["f", "c"], ["f", "d"])
+    return name.is_subdomain(IN_ADDR) and (
+        octets[:1] == ["10"]
+        or octets[:2] == ["192", "168"]
+        or octets[:2] in [["172", str(number)] for number in range(16, 32)]
+    )
 
 
 def address_in_letters(name: Name) -> Optional[Address]:
@@ -1956,6 +1972,7 @@ class ReverseMX(nagiosplugin.Resource):
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
     async def _domain(self, name: Name, walk: Walk) -> Subject:
+        spf = start(self._allowed(name))
         mx = await self._lookups.ask(name, MX, "mx")
         domain = Subject(name, mx)
         authority = start(self._ask_authority(name, mx))
@@ -1967,7 +1984,6 @@ class ReverseMX(nagiosplugin.Resource):
                 targets.setdefault(record.exchange, target)
         if mx.outcome is Outcome.NODATA:
             targets[name] = Target("no MX,", name)
-        spf = start(self._allowed(name))
         walked = await walk.subject(domain, list(targets.values()), _spf_targets(spf))
         whole = dataclasses.replace(walked, authority=await authority, spf=await spf)
         self._progress.done(whole)
@@ -2282,14 +2298,13 @@ class Smtp:
         try:
             await asyncio.wait_for(talk(), max(0.0, self._deadline - time.monotonic()))
         except asyncio.TimeoutError:
-            failure = "nothing more came in time" if received else "nothing came in time"
-            failure = failure if connected else "no connection in time"
+            failure = f"waited {time.monotonic() - (started or time.monotonic()):.1f} s"
         except EOFError:
-            failure = "connection closed"
+            failure = "it closed the connection"
         except OSError as error:
             failure = _os_reason(error)
         except ValueError:
-            failure = f"greeting of more than {MOST_GREETING} octets"
+            failure = f"the greeting has more than {MOST_GREETING} octets"
         return Greeting(
             address,
             mail.host,
@@ -2463,7 +2478,8 @@ class Policy:
 
     def failed_lookup(self, answer: Answer, subject: str) -> Problem:
         if answer.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE):
-            text = f"timed out: {answer.reason}"
+            how = "timed out" if answer.outcome is Outcome.TIMEOUT else "got no answer"
+            text = f"{how}: {answer.reason}"
             return self.problem("dns-timeout", subject, text, failed=answer, apart=True)
         text = f"failed: {answer.reason}"
         return self.problem("dns-failure", subject, text, failed=answer, apart=True)
@@ -2546,8 +2562,8 @@ class SubjectContext(FindingsContext):
             yield found("no-such-domain", "", "the domain does not exist (NXDOMAIN)", cure)
         if mx.outcome is Outcome.NODATA:
             text = "no MX record (NODATA), mail goes to the domain's own addresses"
-            cure = Cure("fix", paste_mx(domain, 10, domain), domain)
-            yield found("implicit-mx", "", text, cure)
+            cures = [Cure("fix", paste_mx(domain, 10, domain), domain)] if fact.addresses else []
+            yield found("implicit-mx", "", text, *cures)
         if fact.null_mx:
             cure = Cure("remove, if it is to take mail", paste_mx(domain, 0, ROOT), domain)
             yield found("null-mx", "", "takes no mail (null MX)", cure)
@@ -2572,9 +2588,11 @@ class HostContext(FindingsContext):
             elif fact.aliases:
                 text = f"is an MX target and an alias of {self.show(fact.names[-1])} (CNAME)"
                 better = paste_mx(fact.domain, fact.target.preference, fact.names[-1])
-                cure = Cure("fix", better, fact.domain)
-                yield self._policy.problem("mx-is-alias", self.show(fact.name), text, cure)
-            yield from self._addresses(fact, fact.name, Cure("or remove", record, fact.domain))
+                cures = [Cure("fix", better, fact.domain)] if fact.all_addresses else []
+                yield self._policy.problem("mx-is-alias", self.show(fact.name), text, *cures)
+            yield from self._addresses(
+                fact, fact.name, Cure("or correct or remove", record, fact.domain)
+            )
         else:
             yield from self._addresses(fact, fact.name)
 
@@ -2594,11 +2612,15 @@ class HostContext(FindingsContext):
         kinds = [answer.question.rdtype.name for answer in fact.lookups]
         if outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
             record = f"{show_name(fact.names[-1])}. {kinds[0]} and its address"
-            cures = (Cure("fix", record, fact.names[-1]), *cures)
-            gone = Outcome.NXDOMAIN in outcomes
-            missing = f"has no {' or '.join(kinds)} record (NODATA)"
-            text = "does not exist (NXDOMAIN)" if gone else missing
-            yield self._policy.problem("no-address", subject, text, *cures)
+            fix = Cure("fix", record, fact.names[-1])
+            text = f"has no {' or '.join(kinds)} record (NODATA)"
+            if Outcome.NXDOMAIN in outcomes:
+                text = "does not exist (NXDOMAIN)"
+            elif len(kinds) == 1:
+                # With -4 or -6 it may well have an address of the other family.
+                text = f"{text}, and nothing else was asked for"
+                cures = ()
+            yield self._policy.problem("no-address", subject, text, fix, *cures)
         for answer in fact.lookups:
             if answer.failed:
                 lookup = f"{answer.question.rdtype.name} lookup of {subject}"
@@ -2612,10 +2634,12 @@ class AddressContext(FindingsContext):
         way: WayBack = metric.value.way
         if way.ptr is None:
             return f"    {way.address}"
+        # A classless delegation shows, as it is the alias's zone that has the record (RFC 2317).
+        way_there = "".join(f" CNAME {show_name(alias)}" for alias in way.ptr.aliases)
         if not way.names:
-            return f"    {way.address} {_no_record(way.ptr)}"
+            return f"    {way.address}{way_there} {_no_record(way.ptr)}"
         names = [self._name(name, way.address) for name in way.names]
-        return f"    {way.address} {_enumerate(names, '; ')}"
+        return f"    {way.address}{way_there} {_enumerate(names, '; ')}"
 
     def _name(self, name: PtrName, address: Address) -> str:
         if name.forward is None:
@@ -2654,7 +2678,10 @@ class AddressContext(FindingsContext):
         if way.unconfirmed:
             which = "which does not resolve" if len(way.names) == 1 else "none of which resolves"
             text = f"has PTR {self.show_all(way.names)}, {which} back to it"
-            yield found("unconfirmed-ptr", subject, text, better, *self._confirm(way))
+            if any(name.name.is_subdomain(ARPA) for name in way.names):
+                text += " (is a final dot missing in the zone?)"
+            old = self._remove(way, way.names)
+            yield found("unconfirmed-ptr", subject, text, better, *old, *self._confirm(way))
         if way.confirmed and way.refuted:
             text = (
                 f"has {len(way.names)} PTR names, of which {self.show_all(way.refuted)}"
@@ -2663,7 +2690,7 @@ class AddressContext(FindingsContext):
             yield found("mixed-ptr", subject, text, *self._remove(way, way.refuted))
         if fact.mismatched:
             text = f"has PTR {self.show_all(way.names)}, not the name of the mail host"
-            yield found("name-mismatch", subject, text, better)
+            yield found("name-mismatch", subject, text, better, *self._remove(way, way.names))
         yield from self._spelling(fact, subject, better)
         if way.left_out:
             yield found("too-many", subject, f"has {way.left_out} PTR names that were left out")
@@ -2683,7 +2710,10 @@ class AddressContext(FindingsContext):
                 name.canonical,
             )
             for name in way.names[:MOST_IN_LINE]
+            # Nobody can add an address to "localhost", or wants one in a reverse zone.
             if name.forward is not None
+            and len(name.canonical.labels) > 2
+            and not name.canonical.is_subdomain(ARPA)
         ]
 
     def _kind(self, fact: MailAddress, subject: str) -> Iterator[Problem]:
@@ -2746,7 +2776,7 @@ class GreetingContext(FindingsContext):
 
     def describe(self, metric: nagiosplugin.Metric) -> str:
         greeting: Greeting = metric.value
-        return f"      SMTP: {greeting.text or greeting.failure}"
+        return f"      SMTP: {greeting.text or 'no greeting'}"
 
     def problems(self, fact: Greeting) -> Iterator[Problem]:
         found = self._policy.problem
@@ -2754,10 +2784,14 @@ class GreetingContext(FindingsContext):
         if fact.seconds is None:
             yield found("dns-timeout", subject, "was not tried, the time was up")
         elif fact.silent:
-            yield found("smtp-silent", subject, f"connection established, {fact.failure}")
+            text = f"established the connection and then said nothing ({fact.failure})"
+            yield found("smtp-silent", subject, text)
+        elif fact.failure and fact.text:
+            yield found(
+                "smtp-failure", subject, f"said {fact.text}, no whole greeting ({fact.failure})"
+            )
         elif fact.failure:
-            said = f" after {fact.text}" if fact.text else ""
-            yield found("smtp-failure", subject, f"{fact.failure}{said}")
+            yield found("smtp-failure", subject, f"cannot be connected to ({fact.failure})")
         elif not fact.text.startswith("220"):
             how = "refuses this client with" if fact.text[:1] in ("4", "5") else "greets with"
             yield found("smtp-failure", subject, f"{how} {fact.text}")
@@ -2874,10 +2908,13 @@ class Advisor:
         stage = problem.failed.stage if problem.failed is not None else ""
         if problem.finding and (problem.finding, stage) not in self._told:
             self._told.add((problem.finding, stage))
+            private = any(is_private_reverse(cure.owner) for cure in cures)
             reactions = [
                 str(reaction._replace(stages=()))
                 for reaction in FINDINGS[problem.finding].reactions
                 if not reaction.stages or stage in reaction.stages
+                # No private address ever reaches a public receiver.
+                if not (private and reaction.receiver == "Gmail")
             ]
             if reactions:
                 yield f"meanwhile: {'; '.join(reactions)}"
@@ -2890,7 +2927,11 @@ class Advisor:
         self._told.add(zone.name)
         contact = f", contact {zone.contact}" if zone.contact else ""
         yield f"in: zone {name}{contact}"
-        if zone.providers:
+        if is_private_reverse(zone.name):
+            yield "  the zone of a private network, so your own"
+        elif zone.classless:
+            yield "  delegated (RFC 2317): whoever runs its name servers changes it"
+        elif zone.providers:
             yield "  nothing below it is delegated: the address's provider changes it"
         elif zone.name.is_subdomain(ARPA):
             yield "  a reverse zone: as a rule the address's provider changes it"
@@ -2931,7 +2972,7 @@ class Advisor:
         if len(authority.contents) == 1:
             return ["cause: the name servers that answer agree, so the trouble is the resolver's"]
         if not authority.contents and all(t.lame for t in authority.testimonies):
-            return ["cause: no name server of the zone answers for it; have its owner mend them"]
+            return ["cause: no name server of the zone gives an answer of use; its owner can help"]
         return []
 
 
@@ -2997,6 +3038,8 @@ class ChainSummary(nagiosplugin.Summary):
         if accepted:
             return _fit(f"{of}: {hosts}, {addresses}, accepted: ", accepted)
         reverse = "matches" if "missing_ptr" in results else "not checked"
+        if not _count(results, "addresses"):
+            reverse = "not checked, as all is ignored"
         return f"{of}: {hosts}, {addresses}, reverse DNS {reverse}"
 
     def problem(self, results: nagiosplugin.Results) -> str:
@@ -3015,7 +3058,7 @@ class ChainSummary(nagiosplugin.Summary):
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
         lines: list[str] = []
         lookups: list[Answer] = []
-        many = len(_subjects(results)) > 1
+        many = sum(_fact(subject).mx is not None for subject in _subjects(results)) > 1
         for judgements in _chains(results):
             sound = all(judgement.state is Ok for judgement in judgements)
             lines += self._sound_line(judgements[0]) if many and sound else self._chain(judgements)
@@ -3172,11 +3215,12 @@ class Progress:
         self._shown = False
 
     def done(self, subject: Subject) -> None:
-        if self._stream is None:
-            return
-        self._done += 1
-        self._problems += not self._is_sound(subject)
-        if time.monotonic() >= self._next:
+        if self._stream is not None:
+            self._done += 1
+            self._problems += not self._is_sound(subject)
+
+    def show(self) -> None:
+        if self._stream is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.2
             self._shown = True
             text = f"{self._done} of {self._total} done, {self._problems} with problems so far"
@@ -3202,6 +3246,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # argparse names an option by all its strings.
         message = message.replace("-d/-H/--domain", "-d/--domain")
+        if message.startswith("unrecognized"):
+            message += "; expected -d DOMAIN and options, see -h"
         print("REVERSE_MX UNKNOWN -", " ".join(message.split()))
         self.exit()
 
@@ -3466,6 +3512,10 @@ def state_argument(text: str) -> tuple[str, ServiceState]:
     return finding, STATES[state]
 
 
+# Characters of arguments that a file may have: some 300,000 domains.
+MOST_ARGUMENTS = 1 << 24
+
+
 def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
     """Replace each ``@FILE`` by the arguments in the file, one a line.
 
@@ -3485,7 +3535,10 @@ def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
             continue
         try:
             with open(argument[1:], encoding="utf-8") as file:
-                lines = [line.strip() for line in file]
+                text = file.read(MOST_ARGUMENTS + 1)
+            if len(text) > MOST_ARGUMENTS:
+                raise OSError(errno.EFBIG, "")
+            lines = [line.strip() for line in text.splitlines()]
         except (OSError, ValueError) as error:
             reason = _os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
             parser.error(f"argument {printable(argument, 60)}: cannot read this file: {reason}")
@@ -3522,12 +3575,35 @@ def system_servers(parser: Parser) -> list[str]:
         parser.error("argument -s/--server: none given, and /etc/resolv.conf names no resolver")
 
 
-@nagiosplugin.guarded(verbose=0)  # type: ignore[call-arg, arg-type]
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the check and exit with its state, 0 to 3 (Monitoring plugin guidelines).
 
     Without ``argv`` the process's own arguments are taken, and ``-t`` counts from its start.
+    An interrupted check is UNKNOWN, and so is one whose output nobody could read: a scheduler
+    would take Python's own exit code 1 for a WARNING.
     """
+    if sys.stdout is None:
+        sys.exit(3)
+    code: object = 3
+    try:
+        try:
+            run(argv)
+        except SystemExit as ended:
+            code = ended.code
+        except KeyboardInterrupt:
+            print("REVERSE_MX UNKNOWN - interrupted")
+        sys.stdout.flush()
+    except OSError:
+        # What is still in the buffer would fail once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 3
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+@nagiosplugin.guarded(verbose=0)  # type: ignore[call-arg, arg-type]
+def run(argv: Optional[Sequence[str]]) -> None:
+    """Do what ``main`` says."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = process_started() if argv is None else time.monotonic()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -3564,6 +3640,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     domains = list(dict.fromkeys(options.domains))
     senders = list(dict.fromkeys(options.senders))
     advisor = Advisor(lookups, authorities, idn) if options.verbose else None
+    progress = Progress(sys.stderr, len(domains) + len(senders), is_sound)
+    lookups.while_waiting = progress.show
     check = Check(
         advisor,
         ReverseMX(
@@ -3575,7 +3653,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             Spf(lookups, options.rdtypes) if options.spf else None,
             Smtp(options.smtp_port, deadline) if options.smtp else None,
             options.reverse,
-            Progress(sys.stderr, len(domains) + len(senders), is_sound),
+            progress,
         ),
         *contexts.values(),
         nagiosplugin.ScalarContext("time"),

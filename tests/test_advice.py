@@ -74,7 +74,7 @@ CASES = [
         MAIL + "192.0.2.25 CNAME 25.0-63.2.0.192.in-addr.arpa.",
         "fix: 25.0-63.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
         "in: zone 0-63.2.0.192.in-addr.arpa, contact first.last@example.com\n"
-        "  a reverse zone: as a rule the address's provider changes it\n"
+        "  delegated (RFC 2317): whoever runs its name servers changes it\n"
         "  name servers: ns1.example.com (192.0.2.53, 2001:db8::53)\n",
         id="missing-ptr-behind-rfc2317-alias",
     ),
@@ -115,11 +115,31 @@ CASES = [
     pytest.param(
         "unconfirmed-ptr",
         MAIL + "192.0.2.25 PTR other.example.net.",
-        f"fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n{THEIRS}"
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR other.example.net.\n{THEIRS}"
         "or fix: other.example.net. A 192.0.2.25\n"
         "in: zone example.net, contact dns@example.net\n"
         "  name servers: ns.example.net (198.51.100.53)\n",
         id="unconfirmed-ptr-has-two-cures",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR localhost.\n    localhost. A 127.0.0.1",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR localhost.\n{THEIRS}",
+        id="nobody-is-told-to-give-localhost-an-address",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. A 172.16.0.25
+        16.172.in-addr.arpa. SOA ns1.example.com. first\\.last.example.com. 7 60 60 60 60
+        """,
+        "fix: 25.0.16.172.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 16.172.in-addr.arpa, contact first.last@example.com\n"
+        "  the zone of a private network, so your own\n",
+        id="missing-ptr-of-a-private-address-has-no-provider",
     ),
     pytest.param(
         "invalid-ptr",
@@ -143,7 +163,8 @@ CASES = [
     pytest.param(
         "name-mismatch",
         MAIL + "192.0.2.25 PTR other.example.net.\n    other.example.net. A 192.0.2.25",
-        f"fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n{THEIRS}",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR other.example.net.\n{THEIRS}",
         id="name-mismatch",
     ),
     pytest.param(
@@ -182,7 +203,7 @@ CASES = [
         "no-address",
         "example.com. MX 10 mail.example.com.",
         "fix: mail.example.com. A and its address\n"
-        f"or remove: example.com. MX 10 mail.example.com.\n{OURS}",
+        f"or correct or remove: example.com. MX 10 mail.example.com.\n{OURS}",
         id="no-address",
     ),
     pytest.param(

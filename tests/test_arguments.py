@@ -202,8 +202,18 @@ def test_wrong_argument(plugin: Plugin, arguments: tuple[str, ...], message: str
 )
 def test_unknown_argument(plugin: Plugin, arguments: tuple[str, ...], message: str) -> None:
     output = plugin(*arguments)
-    assert output.stdout == f"REVERSE_MX UNKNOWN - {message}\n"
+    assert output.stdout == (
+        f"REVERSE_MX UNKNOWN - {message}; expected -d DOMAIN and options, see -h\n"
+    )
     assert (output.code, output.stderr) == (3, "")
+
+
+def test_endless_file_is_refused(plugin: Plugin) -> None:
+    output = plugin("-d", "@/dev/zero")
+    assert output.stdout == (
+        "REVERSE_MX UNKNOWN - argument @/dev/zero: cannot read this file: file too large\n"
+    )
+    assert output.code == 3
 
 
 def test_file_that_is_no_text(plugin: Plugin, tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ def test_lame_zone_has_no_server_that_answers(plugin: Plugin, stack: ExitStack) 
     output = farm.ask(plugin, "-v")
     assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
     assert cause(output) == (
-        "cause: no name server of the zone answers for it; have its owner mend them"
+        "cause: no name server of the zone gives an answer of use; its owner can help"
     )
     told = "\n".join(line.strip() for line in output.long)
     assert f"{WITNESSES[1]}) answers SERVFAIL" in told

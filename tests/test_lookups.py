@@ -285,7 +285,7 @@ def test_unknown_when_nothing_listens(plugin: Plugin) -> None:
         port = closed.getsockname()[1]
     output = plugin("-s", "127.0.0.1", "-p", str(port), "-d", "example.com")
     assert output.status == (
-        "REVERSE_MX UNKNOWN - example.com: MX lookup timed out: connection refused from"
+        "REVERSE_MX UNKNOWN - example.com: MX lookup got no answer: connection refused from"
         f" 127.0.0.1#{port} [dns-timeout]"
     )
     assert output.code == 3

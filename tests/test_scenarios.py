@@ -297,7 +297,8 @@ SCENARIOS = [
     Scenario(
         "crit-no-address-of-the-family",
         MAIL,
-        "CRITICAL - example.com: mail.example.com has no AAAA record (NODATA) [no-address]",
+        "CRITICAL - example.com: mail.example.com has no AAAA record (NODATA), and nothing"
+        " else was asked for [no-address]",
         "mx address",
         "1 0 0 0 0 0",
         arguments="-6 -d example.com",
@@ -406,6 +407,14 @@ SCENARIOS = [
         MAIL + "192.0.2.25 PTR other.example.net.",
         "CRITICAL - example.com: 192.0.2.25 (mail.example.com) has PTR other.example.net,"
         " which does not resolve back to it [unconfirmed-ptr]",
+        counts="1 1 0 1 0 0",
+    ),
+    Scenario(
+        "crit-unconfirmed-ptr-final-dot-missing",
+        MAIL + "192.0.2.25 PTR mail.example.com.2.0.192.in-addr.arpa.",
+        "CRITICAL - example.com: 192.0.2.25 (mail.example.com) has PTR"
+        " mail.example.com.2.0.192.in-addr.arpa, which does not resolve back to it (is a final dot"
+        " missing in the zone?) [unconfirmed-ptr]",
         counts="1 1 0 1 0 0",
     ),
     Scenario(
@@ -684,8 +693,9 @@ SCENARIOS = [
         ! mail.example.com. * rcode NOERROR
         """,
         "CRITICAL - example.com: A lookup of mail.example.com failed: CNAME loop or too long a"
-        " chain from 127.0.0.1#PORT [dns-failure]; AAAA lookup of mail.example.com failed: CNAME"
-        " loop or too long a chain from 127.0.0.1#PORT [dns-failure]",
+        " chain (mail.example.com, loop.example.com) from 127.0.0.1#PORT [dns-failure]; AAAA lookup"
+        " of mail.example.com failed: CNAME loop or too long a chain (mail.example.com,"
+        " loop.example.com) from 127.0.0.1#PORT [dns-failure]",
         "mx address",
         "1 0 0 0 0 2",
     ),

@@ -119,6 +119,14 @@ SCENARIOS = [
         "mx address ptr",
         arguments="-d example.com --ignore 2001:db8::1",
     ),
+    Scenario(
+        "ok-all-ignored-says-so",
+        GOOD,
+        "OK - example.com: 0 mail hosts, 0 addresses, reverse DNS not checked, as all is ignored",
+        "mx",
+        "0 0 0 0 0 0",
+        "-d example.com --ignore *",
+    ),
     # Without reverse lookups.
     Scenario(
         "ok-no-reverse",
