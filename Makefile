@@ -1,8 +1,8 @@
 # make demo   the plugin at work on a small name server of its own, in a minute
 # make test   everything that CI checks
 PYTHON ?= python3
-DEBIAN = bind9 bind9-utils exim4-daemon-light nsd postfix python3-dnspython \
-  python3-nagiosplugin unbound
+DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin nagios4-core nsd postfix \
+  python3-dnspython python3-nagiosplugin unbound
 PIP = -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test check-tools clean
