@@ -46,6 +46,8 @@ def test_interrupted_check_is_unknown(plugin: Plugin, number: signal.Signals) ->
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell has jobs in the background ignore SIGINT, and they hand that down.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         end = time.monotonic() + 20
         while not server.queries and time.monotonic() < end:
