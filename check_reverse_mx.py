@@ -13,6 +13,7 @@ Facts         what was learnt of a domain, a mail host and an address, without a
 SPF           finds out which addresses a domain's SPF record allows to send
 Resource      gathers the facts, every chain going on as soon as its own answers are there
 Contexts      turn facts into findings, and findings into states under the user's policy
+Advice        what to do about problems, whose zone it is, and what receivers do meanwhile
 Summary       the status line and the long output
 Command line  the parser, and ``main``
 """
