@@ -924,7 +924,10 @@ def _extended_errors(response: dns.message.Message) -> list[str]:
 
 
 def _extended_error_meaning(code: dns.edns.EDECode) -> str:
-    words = code.name.split("_")
+    try:
+        words = dns.edns.EDECode(code).name.split("_")
+    except ValueError:  # dnspython 2.3; later versions name an unknown code by its number
+        return "unknown code"
     if words[0].isdigit():
         return "unknown code"
     acronyms = ("DNSKEY", "DNSSEC", "DS", "NSEC", "NSEC3", "NXDOMAIN", "RRSIGS")

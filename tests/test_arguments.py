@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,16 @@ def test_unknown_argument(plugin: Plugin, arguments: tuple[str, ...], message: s
     output = plugin(*arguments)
     assert output.stdout == (
         f"REVERSE_MX UNKNOWN - {message}; expected -d DOMAIN and options, see -h\n"
+    )
+    assert (output.code, output.stderr) == (3, "")
+
+
+def test_domain_that_no_registry_could_have_is_refused(plugin: Plugin) -> None:
+    output = plugin("-d", "\N{SNOWMAN}.example", env={"PYTHONUTF8": "1"})
+    assert re.fullmatch(
+        r"REVERSE_MX UNKNOWN - argument -d/--domain: \\226\\152\\131\.example is no valid name"
+        r" \(.*\); expected a mail domain such as example\.com\n",
+        output.stdout,
     )
     assert (output.code, output.stderr) == (3, "")
 

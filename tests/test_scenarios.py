@@ -660,6 +660,14 @@ SCENARIOS = [
         "1 1 0 0 0 1",
     ),
     Scenario(
+        "crit-ptr-servfail-with-ede-of-a-later-rfc",
+        MAIL + "! 192.0.2.25 PTR rcode SERVFAIL 49999 ask us",
+        "CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL"
+        " (EDE 49999 unknown code: ask us) from 127.0.0.1#PORT [dns-failure]",
+        "mx address ptr",
+        "1 1 0 0 0 1",
+    ),
+    Scenario(
         "crit-ptr-refused",
         MAIL + "! 192.0.2.25 PTR rcode REFUSED",
         "CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed: REFUSED"
