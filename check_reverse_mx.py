@@ -350,7 +350,7 @@ EDNS_PAYLOAD = 1232
 # So many datagrams with a wrong id or question are forgeries: one in 65,536 would hit (RFC 5452).
 MOST_MISFITS = 10
 # Seconds of CPU that one message may cost to parse, and octets below which it cannot cost that.
-READ_SECONDS = 0.2
+READ_SECONDS = 0.5
 CHEAP_TO_READ = 4096
 # Lookups under way at once, each with a socket for every server it had to try.
 MOST_AT_ONCE = 128
@@ -650,7 +650,8 @@ class Exchange:
         try:
             response = read_message(wire)
         except (dns.exception.DNSException, ValueError) as error:
-            if had_edns and not self.asked_without_edns:
+            # What came over TCP had its OPT record understood over UDP before.
+            if had_edns and not self.asked_without_edns and not over_tcp:
                 self.ask(edns=False)
             else:
                 what = printable(str(error)) or type(error).__name__

