@@ -2813,7 +2813,8 @@ class AuthorityContext(FindingsContext):
     def describe(self, metric: nagiosplugin.Metric) -> str:
         fact: Authority = metric.value
         indent = "  " if fact.question.rdtype == MX else "      "
-        return f"{indent}zone {self.show(fact.zone.name)}, {_count_of(fact.testimonies)} asked"
+        asked = _number(len(fact.testimonies), "name server address", "name server addresses")
+        return f"{indent}zone {self.show(fact.zone.name)}, {asked} asked"
 
     def problems(self, fact: Authority) -> Iterator[Problem]:
         zone = self.show(fact.zone.name)
@@ -2853,11 +2854,6 @@ def _said(testimony: Testimony) -> str:
     if testimony.lame:
         return testimony.lame
     return f"has {_enumerate(testimony.content, ', ')}" if testimony.content else "was not asked"
-
-
-def _count_of(testimonies: Sequence[Testimony]) -> str:
-    number = len(testimonies)
-    return f"{number} name server address{'es' if number != 1 else ''}"
 
 
 # ---------------------------------------------------------------------------------------------
