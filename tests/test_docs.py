@@ -21,6 +21,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import demo
+from figures import blocks, write_block
 from nameserver import NameServer
 
 import check_reverse_mx
@@ -29,10 +30,6 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 ICINGA = ROOT / "contrib" / "icinga2.conf"
 PLUGIN = ROOT / "check_reverse_mx.py"
-
-BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<name>\w+):begin -->\n)(?P<text>.*?)(?=<!-- (?P=name):end)", re.S
-)
 
 TWO_HOSTS = """\
 example.com.       MX    10 mail.example.com.
@@ -178,20 +175,12 @@ def without_metavars(line: str) -> str:
     return re.sub(r"(-[\w-]+) [A-Z][^,]*, (?=-)", r"\1, ", line)
 
 
-def blocks() -> dict[str, str]:
-    return {block["name"]: block["text"] for block in BLOCK.finditer(README.read_text("utf-8"))}
-
-
 def write() -> None:
     """Make anew what differs in the README."""
-
-    def renew(block: re.Match[str]) -> str:
-        text = BLOCKS[block["name"]]()
-        if comparable(text) == comparable(block["text"]):
-            return block[0]
-        return block["begin"] + text
-
-    README.write_text(BLOCK.sub(renew, README.read_text("utf-8")), "utf-8")
+    for name, text in blocks(README).items():
+        new = BLOCKS[name]()
+        if comparable(new) != comparable(text):
+            write_block(README, name, new)
 
 
 # README
@@ -199,11 +188,11 @@ def write() -> None:
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_readme_block_is_what_the_program_says(name: str) -> None:
-    assert comparable(blocks()[name]) == comparable(BLOCKS[name]())
+    assert comparable(blocks(README)[name]) == comparable(BLOCKS[name]())
 
 
 def test_readme_has_no_block_that_nothing_makes() -> None:
-    assert blocks().keys() == BLOCKS.keys()
+    assert blocks(README).keys() == BLOCKS.keys()
 
 
 def test_readme_explains_the_performance_data_in_their_order() -> None:
