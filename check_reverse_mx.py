@@ -419,7 +419,9 @@ class Promise(Generic[T]):
     def settle(self, value: T) -> None:
         self.value = value
         self.settled = True
-        for resume in self._waiting:
+        # What waited is let go of: in a run of many domains the chains are most of the memory.
+        waiting, self._waiting = self._waiting, []
+        for resume in waiting:
             resume()
 
     def then(self, resume: Callable[[], None]) -> None:
@@ -485,7 +487,7 @@ class Question(NamedTuple):
         return f"{self.rdtype.name} {show_name(self.name)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
     """How one lookup ended.
 
@@ -535,8 +537,8 @@ class Answer:
 
 
 def unique(answers: Iterable[Answer]) -> tuple[Answer, ...]:
-    """Return each answer once; as each question is asked once, none is equal to another."""
-    return tuple({id(answer): answer for answer in answers}.values())
+    """Return each answer once; as each question is asked once, there is one object for each."""
+    return tuple(dict.fromkeys(answers))
 
 
 class Server:
@@ -875,6 +877,9 @@ class Lookup:
     ) -> None:
         for exchange in self._exchanges:
             exchange.close()
+        # An exchange refers to its lookup: without this both would wait for the garbage collector.
+        self._exchanges.clear()
+        self._last = None
         _log.debug("%s: %s, tries: %d", self._question, outcome.value, self._tries)
         self.promise.settle(
             Answer(
@@ -973,7 +978,9 @@ class Lookups:
     ) -> Promise[Answer]:
         """Return the answer to come. ``stage`` is what its latency is counted under."""
         # dnspython hashes a name octet by octet in Python; its labels are hashed by C.
-        key = (tuple(map(bytes.lower, name.labels)), rdtype, at, unchecked)
+        labels = tuple(map(bytes.lower, name.labels))
+        # The labels themselves, if they are the same: a copy of each would be memory.
+        key = (name.labels if labels == name.labels else labels, rdtype, at, unchecked)
         promise = self._promises.get(key)
         if promise is None:
             question = Question(name, rdtype, at, unchecked)
@@ -1057,7 +1064,7 @@ class Lookups:
 # ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PtrName:
     """A name that an address has, and what it resolves to in the family of the address.
 
@@ -1079,7 +1086,7 @@ class PtrName:
         return self.forward is None or not (self.forward.failed or self.confirms(address))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WayBack:
     """The way from an address over its PTR names back to it, whoever's address it is.
 
@@ -1127,7 +1134,7 @@ class WayBack:
         return bool(self.names) and not self.invalid and len(self.refuted) == len(self.names)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MailAddress:
     """An address as that of a mail host, ``host``, the first that has it.
 
@@ -1159,7 +1166,7 @@ class Target(NamedTuple):
     given: tuple[Address, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MailHost:
     """A host of ``domain`` that mail goes to or comes from.
 
@@ -1192,7 +1199,7 @@ class MailHost:
         return (*self.target.given, *looked_up)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Greeting:
     """How the SMTP server at an address greeted (RFC 5321, 3.1).
 
@@ -1224,7 +1231,7 @@ class Greeting:
             return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """A mail domain or a sender, and all that hangs from it.
 
@@ -1311,7 +1318,7 @@ class Zone:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Testimony:
     """What one address of an authoritative server says to a question, and its zone's serial.
 
@@ -1367,7 +1374,7 @@ def _content(answer: Answer) -> tuple[str, ...]:
     return tuple(sorted(f"{kind} {show_record(record)}" for record in answer.records))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Authority:
     """What the authoritative servers of a zone say themselves to one question."""
 
@@ -1545,7 +1552,7 @@ SPF_TERMS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpfTerm:
     """A term of an SPF record (RFC 7208, 4.6.1), whose ``name`` has a "=" if it is a modifier.
 
@@ -1563,7 +1570,7 @@ class SpfTerm:
     lengths: tuple[int, int] = (32, 128)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpfFacts:
     """What a domain's SPF record allows to send, as far as a finite list can say.
 
@@ -2427,7 +2434,7 @@ def paste(owner: Name, rdtype: RdataType, data: object) -> str:
     return f"{show_name(owner)}. {rdtype.name} {text}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """A finding made of something: what it was made of, in what words, and how bad it is.
 
