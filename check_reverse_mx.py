@@ -20,8 +20,41 @@ Command line  the parser, and ``main``
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_interrupted(*_: object) -> None:
+    """Say that the check was interrupted, and end there and then, whatever it is at.
+
+    No exception is raised, as libraries swallow some. The output proper is collected, and written
+    with these signals blocked, so there is never a second status line, nor a part of one.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        os.write(1, b"REVERSE_MX UNKNOWN - interrupted\n")
+    finally:
+        os._exit(3)
+
+
+def heed_interrupts() -> None:
+    for number in INTERRUPTS:
+        # A shell has its jobs in the background ignore SIGINT, and that is to stay.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end_interrupted)
+
+
+# The libraries take longer to load than a check to run. Who imports this module for another
+# purpose than to run it keeps the handlers.
+if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx":
+    heed_interrupts()
+
 import argparse
 import collections
+import contextlib
 import dataclasses
 import enum
 import errno
@@ -33,14 +66,11 @@ import io
 import ipaddress
 import itertools
 import logging
-import os
 import re
 import resource
 import selectors
-import signal
 import socket
 import struct
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
@@ -3591,21 +3621,29 @@ def system_servers(parser: Parser) -> list[str]:
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the check and exit with its state, 0 to 3 (Monitoring plugin guidelines).
 
-    Without ``argv`` the process's own arguments are taken, and ``-t`` counts from its start.
-    An interrupted check is UNKNOWN, and so is one whose output nobody could read: a scheduler
-    would take Python's own exit code 1 for a WARNING.
+    Without ``argv`` the process's own arguments are taken, ``-t`` counts from its start, and an
+    interrupt ends it as UNKNOWN. UNKNOWN is also a check whose output nobody could read: a
+    scheduler would take Python's own exit code 1 for a WARNING.
     """
     if sys.stdout is None:
         sys.exit(3)
+    if argv is None:
+        heed_interrupts()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    idn = (sys.stdout.encoding or "").lower().startswith("utf")
+    # nagiosplugin 1.3.2 would hold on to the standard output that it found when imported.
+    nagiosplugin.runtime.Runtime.stdout = None  # type: ignore[assignment]
     code: object = 3
-    try:
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         try:
-            run(argv)
+            run(argv, idn)
         except SystemExit as ended:
             code = ended.code
-        except KeyboardInterrupt:
-            print("REVERSE_MX UNKNOWN - interrupted")
-        sys.stdout.flush()
+    if argv is None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        print(output.getvalue(), end="", flush=True)
     except OSError:
         # What is still in the buffer would fail once more at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -3614,12 +3652,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 @nagiosplugin.guarded(verbose=0)  # type: ignore[call-arg, arg-type]
-def run(argv: Optional[Sequence[str]]) -> None:
-    """Do what ``main`` says."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def run(argv: Optional[Sequence[str]], idn: bool) -> None:
+    """Do what ``main`` says; ``idn`` is whether the output can have every letter."""
     started = process_started() if argv is None else time.monotonic()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
     parser = make_parser()
     options = parser.parse_args(expand_files(sys.argv[1:] if argv is None else argv, parser))
     if not options.domains and not options.senders:
@@ -3627,7 +3662,6 @@ def run(argv: Optional[Sequence[str]]) -> None:
     servers = options.servers or system_servers(parser)
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)
-    idn = (sys.stdout.encoding or "").lower().startswith("utf")
     policy = Policy(dict(options.states))
     lookups = Lookups(servers, options.port, deadline)
     authorities = Authorities(lookups, options.rdtypes)
