@@ -581,8 +581,9 @@ class Server:
 
     def __init__(self, address: str, port: int) -> None:
         """Raise ``OSError`` if ``address`` is not an IPv4 or IPv6 address."""
+        octets = os.fsencode(address)  # as text it would be taken for an IDN and be encoded
         found = socket.getaddrinfo(
-            address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+            octets, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
         )
         self.family = found[0][0]
         self.endpoint = found[0][4]
@@ -3609,13 +3610,26 @@ def process_started() -> float:
 
 
 def system_servers(parser: Parser) -> list[str]:
-    """Return the addresses of the system's resolvers."""
-    import dns.resolver  # with -s this module, the dearest of dnspython's, is not needed
+    """Return the addresses of the system's resolvers, as resolv.conf(5) names them.
 
+    What makes no sense in it is passed over, as by the system itself; dnspython would refuse the
+    whole file for it.
+    """
+    without = "argument -s/--server: none given, and /etc/resolv.conf"
     try:
-        return [str(server) for server in dns.resolver.Resolver().nameservers]
-    except dns.resolver.NoResolverConfiguration:
-        parser.error("argument -s/--server: none given, and /etc/resolv.conf names no resolver")
+        with open("/etc/resolv.conf", encoding="ascii", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError as error:
+        parser.error(f"{without} cannot be read: {_os_reason(error)}")
+    servers = []
+    for words in lines:
+        if words[:1] == ["nameserver"] and len(words) > 1:
+            with contextlib.suppress(OSError):
+                Server(words[1], 53)
+                servers.append(words[1])
+    if not servers:
+        parser.error(f"{without} names no resolver")
+    return servers
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
