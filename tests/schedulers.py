@@ -5,9 +5,10 @@
         icinga.wait_until_checked()
         result = icinga.result("host!service")
 
-Each has the configuration of its package, changed only where it must be to run in a directory of
-its own as any user, and the file of contrib/ beside it. Every run of the plugin is recorded, so
-that what the scheduler has can be held against what the plugin printed.
+An Icinga is a master, or a satellite or agent of one. Each scheduler has the configuration of its
+package, changed only where it must be to run in a directory of its own as any user, and the file of
+contrib/ beside it. Every run of the plugin is recorded, so that what the scheduler has can be held
+against what the plugin printed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +39,7 @@ from realservers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "check_reverse_mx.py"
+ICINGA_CONF = ROOT / "contrib" / "icinga2.conf"
 NAGIOS_CFG = ROOT / "contrib" / "nagios.cfg"
 # Longer than any check may take.
 RESULT_SECONDS = 60
@@ -97,8 +100,10 @@ class Result:
 class Scheduler(Server):
     """A scheduler, its plugins in a directory of its own."""
 
-    def __init__(self, folder: Path, python: Path) -> None:
-        super().__init__(folder, "127.0.0.1", 0)
+    def __init__(
+        self, folder: Path, python: Path, address: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        super().__init__(folder, address, port)
         self.python = python
 
     def __enter__(self: AnyScheduler) -> AnyScheduler:
@@ -155,6 +160,10 @@ class Scheduler(Server):
     def _stop(self) -> None:
         super()._stop()
         # A scheduler leaves it to its helpers and checks to end by themselves.
+        self.kill()
+
+    def kill(self) -> None:
+        """End all of its processes at once, as if its machine had lost its power."""
         end = time.monotonic() + 10
         while (left := self.processes()) and time.monotonic() < end:
             for number in left:
@@ -181,8 +190,8 @@ class Scheduler(Server):
         return done
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + RESULT_SECONDS
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = RESULT_SECONDS) -> None:
+    end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(what)
@@ -198,10 +207,17 @@ class Icinga(Scheduler):
         python: Path,
         files: Mapping[str, str],
         name: str = "master.example.com",
+        *,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        master: Icinga | None = None,
+        checks_at_once: int = CHECKS_AT_ONCE,
     ) -> None:
-        super().__init__(folder, python)
+        super().__init__(folder, python, address, port)
         self.files = files
         self.name = name
+        self.master = master
+        self.checks_at_once = checks_at_once
 
     def prepare(self) -> None:
         super().prepare()
@@ -211,7 +227,7 @@ class Icinga(Scheduler):
         text = constants.read_text()
         text = re.sub(r"(?m)^const (\w*Plugin\w*Dir) = .*", rf'const \1 = "{self.plugins}"', text)
         text = re.sub(r"(?m)^//(const NodeName) = .*", rf'\1 = "{self.name}"', text)
-        constants.write_text(text + f"const MaxConcurrentChecks = {CHECKS_AT_ONCE}\n")
+        constants.write_text(text + f"const MaxConcurrentChecks = {self.checks_at_once}\n")
         for path, text in self.files.items():
             (config / path).parent.mkdir(parents=True, exist_ok=True)
             (config / path).write_text(text)
@@ -222,15 +238,17 @@ class Icinga(Scheduler):
     def _make_certificates(self) -> None:
         certificates = self.directory / "data/certs"
         key, csr, crt = (str(certificates / f"{self.name}.{end}") for end in ("key", "csr", "crt"))
-        for command in (
-            ("new-ca",),
-            ("new-cert", "--cn", self.name, "--key", key, "--csr", csr),
-            ("sign-csr", "--csr", csr, "--cert", crt),
-        ):
-            done = self._run(*self.icinga("pki", *command))
-            if done.returncode:
-                raise RuntimeError(f"icinga2 pki {command[0]}: {done.stdout}")
-        shutil.copy(self.directory / "data/ca/ca.crt", certificates / "ca.crt")
+        if self.master is None:
+            self._pki("new-ca")
+        self._pki("new-cert", "--cn", self.name, "--key", key, "--csr", csr)
+        authority = self.master or self
+        authority._pki("sign-csr", "--csr", csr, "--cert", crt)
+        shutil.copy(authority.directory / "data/ca/ca.crt", certificates / "ca.crt")
+
+    def _pki(self, command: str, *options: str) -> None:
+        done = self._run(*self.icinga("pki", command, *options))
+        if done.returncode:
+            raise RuntimeError(f"icinga2 pki {command}: {done.stdout}")
 
     def icinga(self, *command: str) -> list[str | Path]:
         """The command line of a subcommand."""
@@ -257,12 +275,15 @@ class Icinga(Scheduler):
         return [*self.icinga("daemon"), "-I", include, "-c", config, *options]
 
     def command(self) -> Sequence[str | Path]:
+        accept = str(self.master is not None).lower()
         (self.directory / "config/features-enabled/test.conf").write_text(
             f"""
             object CheckerComponent "checker" {{ }}
             object ApiListener "api" {{
               bind_host = "{self.address}"
               bind_port = {self.port}
+              accept_config = {accept}
+              accept_commands = {accept}
             }}
             object ApiUser "test" {{
               password = "{self.identity}"
@@ -289,6 +310,12 @@ class Icinga(Scheduler):
 
     def ask(self, path: str, data: dict[str, Any] | None = None) -> Any:
         """Ask the API: POST if there are data, else GET."""
+        with self.open(path, data) as response:
+            return json.load(response)
+
+    def open(
+        self, path: str, data: dict[str, Any] | None = None, timeout: float | None = 10
+    ) -> HTTPResponse:
         authority = self.directory / "data/certs/ca.crt"
         context = ssl.create_default_context(cafile=str(authority))
         context.check_hostname = False  # the certificate is for the name, not the address
@@ -302,8 +329,8 @@ class Icinga(Scheduler):
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
-        with opener.open(request, timeout=10) as response:
-            return json.load(response)
+        response: HTTPResponse = opener.open(request, timeout=timeout)
+        return response
 
     def _answers(self) -> bool:
         try:
@@ -340,6 +367,27 @@ class Icinga(Scheduler):
     def result(self, name: str) -> Result:
         last = self.services()[name]["last_check_result"]
         return Result(int(last["state"]), last["output"].rstrip(), last["performance_data"])
+
+
+# No more than contrib/icinga2.conf needs. There is no conf.d, as "icinga2 node setup" leaves it.
+BARE_ICINGA2_CONF = """\
+include "constants.conf"
+include "zones.conf"
+include <itl>
+include "features-enabled/*.conf"
+"""
+
+
+def commented(text: str, mark: str) -> str:
+    """The text that stands in comments, five characters in."""
+    return "".join(re.findall(rf"(?m)^{re.escape(mark)} {{5}}(.*\n)", text))
+
+
+def zone_layout() -> tuple[str, str]:
+    """The zones.conf and the hosts.conf that the comments of contrib/icinga2.conf have."""
+    _, _, layout = ICINGA_CONF.read_text("utf-8").partition(" * zones.conf on the master")
+    zones, _, hosts = layout.partition(" * zones.d/satellites/hosts.conf")
+    return commented(zones, " *"), commented(hosts, " *")
 
 
 class Nagios(Scheduler):

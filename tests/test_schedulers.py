@@ -11,7 +11,17 @@ import pytest
 from conftest import PYTHONS, ROOT
 from nameserver import NameServer
 from realservers import FOLDER
-from schedulers import Icinga, Nagios, Result, Run, Scheduler, wait_for
+from schedulers import (
+    BARE_ICINGA2_CONF,
+    Icinga,
+    Nagios,
+    Result,
+    Run,
+    Scheduler,
+    commented,
+    wait_for,
+    zone_layout,
+)
 
 ICINGA_CONF = (ROOT / "contrib" / "icinga2.conf").read_text("utf-8")
 NAGIOS_CFG = (ROOT / "contrib" / "nagios.cfg").read_text("utf-8")
@@ -56,11 +66,6 @@ STATES = {
 # The plugin's own time, so that nobody waits for what shall not be answered.
 SECONDS = {"unknown.example": 5}
 KNOWN = "192.0.2.3 (mail.silent.example) has no PTR record (NXDOMAIN) [missing-ptr]"
-
-
-def commented(text: str, mark: str) -> str:
-    """The text that stands in comments, five characters in."""
-    return "".join(re.findall(rf"(?m)^{re.escape(mark)} {{5}}(.*\n)", text))
 
 
 def delivered(scheduler: Scheduler, result: Result) -> bool:
@@ -318,13 +323,11 @@ def test_icinga_waits_longer_than_the_plugin(
 
 def test_icinga_takes_the_zone_layout_as_written() -> None:
     """And the file needs nothing but the ITL."""
-    _, _, layout = ICINGA_CONF.partition(" * zones.conf on the master")
-    zones, _, hosts = layout.partition(" * zones.d/satellites/hosts.conf")
-    includes = ('"constants.conf"', '"zones.conf"', "<itl>", '"features-enabled/*.conf"')
+    zones, hosts = zone_layout()
     files = {
-        "icinga2.conf": "".join(f"include {name}\n" for name in includes),
-        "zones.conf": commented(zones, " *"),
-        "zones.d/satellites/hosts.conf": commented(hosts, " *"),
+        "icinga2.conf": BARE_ICINGA2_CONF,
+        "zones.conf": zones,
+        "zones.d/satellites/hosts.conf": hosts,
         "zones.d/global-templates/check_reverse_mx.conf": ICINGA_CONF,
     }
     objects = Icinga(FOLDER, NEWEST, files).objects()
