@@ -1,11 +1,12 @@
 # make demo   the plugin at work on a small name server of its own, in a minute
 # make test   everything that CI checks
+# make scale  the figures of docs/scale.md anew, in some seven minutes
 PYTHON ?= python3
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin nagios4-core nsd postfix \
   python3-dnspython python3-nagiosplugin unbound
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check-tools clean
+.PHONY: demo test scale check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -19,6 +20,11 @@ test: check-tools .venv/.test .venv-oldest/.test
 	.venv/bin/python -m coverage run -m pytest $(PYTEST)
 	.venv/bin/python -m coverage combine --quiet
 	.venv/bin/python -m coverage report
+
+# What it measures is the plugin as pip installs it.
+scale: check-tools .venv/.demo
+	$(PYTHON) tests/debian.py .debian icinga2-bin
+	.venv/bin/python tests/scale.py
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: setup.cfg check_reverse_mx.py | venv-works
