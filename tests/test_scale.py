@@ -11,13 +11,13 @@ from figures import blocks
 
 @pytest.fixture(scope="module")
 def figures() -> scale.Figures:
-    """Two checks a second, which one at a time can do, and then twenty, which it cannot."""
+    """Four checks a second, which one at a time can do, and then eighty, which it cannot."""
     return scale.measure(
-        services=20,
+        services=40,
         interval=10,
         steady_seconds=3,
-        more_seconds=1,
-        multiples=(10, 20),
+        more_seconds=0.5,
+        multiples=(20, 40),
         limits=(1,),
         runs=2,
     )
@@ -25,20 +25,20 @@ def figures() -> scale.Figures:
 
 def test_start_has_every_service_checked(figures: scale.Figures) -> None:
     checks = figures.starts[1].checks
-    assert {check.service for check in checks} == {f"reverse-mx-d{n}.example" for n in range(20)}
+    assert {check.service for check in checks} == {f"reverse-mx-d{n}.example" for n in range(40)}
     assert {check.state for check in checks} == {0}
 
 
 def test_checks_fall_due_at_the_rate_asked_for(figures: scale.Figures) -> None:
     checks = sorted(figures.steady.checks, key=lambda check: check.due)
-    assert len({check.service for check in checks}) == len(checks) == 6
+    assert len({check.service for check in checks}) == len(checks) == 12
     assert {check.state for check in checks} == {0}
     gaps = [after.due - before.due for before, after in zip(checks, checks[1:])]
-    assert gaps == pytest.approx([0.5] * 5, abs=0.01)
+    assert gaps == pytest.approx([0.25] * 11, abs=0.01)
 
 
 def test_too_many_checks_are_late_and_the_last_to_be_tried(figures: scale.Figures) -> None:
-    assert [len(load.checks) for load in figures.more] == [20]
+    assert [len(load.checks) for load in figures.more] == [40]
     assert not scale.kept_up(figures.more[0])
     assert figures.more[0].rate < figures.more[0].offered
 
