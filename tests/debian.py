@@ -86,6 +86,20 @@ def get(folder: Path, packages: Sequence[str]) -> None:
             raise Unavailable("\n".join(failures))
 
 
+def machine_apt(folder: Path) -> tuple[str, list[str], list[str]]:
+    """The machine's release, its sources of Debian's own packages, and how apt reaches them."""
+    folder = folder.absolute()
+    columns = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+    only = ("Created-By: Packages", "Origin: Debian")
+    sources = _apt(folder, "indextargets", "--format", columns, *only).stdout.splitlines()
+    dump = _run("apt-config", "dump", "--no-empty", "Acquire").stdout
+    options = re.findall(r"^Acquire::(?:https?|Retries|Check-Valid-Until)\b.*", dump, re.MULTILINE)
+    release = re.search(r"^VERSION_CODENAME=(.*)", Path("/etc/os-release").read_text(), re.M)
+    if not sources or not release:
+        raise Unavailable("this machine has no apt sources of Debian")
+    return release[1], [f"deb {source}" for source in sources], options
+
+
 def environment(folder: Path) -> dict[str, str]:
     """PATH and LD_LIBRARY_PATH for the programs under folder/root."""
     root = folder.absolute() / "root"

@@ -9,17 +9,15 @@ loopback network.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from ipaddress import IPv4Address
 
+from loopback import bring_up
 from nameserver import NameServer
 
 ADDRESS = "192.0.2.25"
@@ -28,9 +26,6 @@ example.com. MX 10 mail.example.com.
 mail.example.com. A 192.0.2.25
 25.2.0.192.in-addr.arpa. PTR mail.example.com.
 """
-
-# From linux/sockios.h
-SIOCSIFADDR, SIOCSIFFLAGS, IFF_UP = 0x8916, 0x8914, 1
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -112,19 +107,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
-def bring_up(interface: bytes, *addresses: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        for number, address in enumerate(addresses):
-            name = interface + (b":%d" % number if number else b"")
-            packed = IPv4Address(address).packed
-            fcntl.ioctl(
-                control, SIOCSIFADDR, struct.pack("16sHH4s8x", name, socket.AF_INET, 0, packed)
-            )
-            fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", name, IFF_UP))
-
-
 def main(behaviour: str, *command: str) -> None:
-    bring_up(b"lo", "127.0.0.1", ADDRESS)
+    bring_up("127.0.0.1", ADDRESS)
     with contextlib.ExitStack() as stack:
         fault = "! * PTR drop" if behaviour == "greets-late-dns" else ""
         dns = stack.enter_context(NameServer(ZONE + fault))
