@@ -1,12 +1,13 @@
 # make demo   the plugin at work on a small name server of its own, in a minute
 # make test   everything that CI checks
 # make scale  the figures of docs/scale.md anew, in some seven minutes
+# make deb    the Debian package, in dist/; make man completion: those two alone, in build/
 PYTHON ?= python3
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin nagios4-core nsd postfix \
   python3-dnspython python3-nagiosplugin unbound
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test scale check-tools clean
+.PHONY: demo test scale deb man completion check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -26,10 +27,25 @@ scale: check-tools .venv/.demo
 	$(PYTHON) tests/debian.py .debian icinga2-bin
 	.venv/bin/python tests/scale.py
 
+deb: .venv/.docs
+	.venv/bin/python tools/deb.py
+
+man: build/check_reverse_mx.1
+completion: build/check_reverse_mx.bash
+
+build/check_reverse_mx.1 build/check_reverse_mx.bash: check_reverse_mx.py tools/generate.py .venv/.docs
+	mkdir -p build
+	.venv/bin/python tools/generate.py $(if $(filter %.1,$@),man,completion) > $@.new
+	mv $@.new $@
+
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: setup.cfg check_reverse_mx.py | venv-works
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) .
+	touch $@
+
+.venv/.docs: .venv/.demo setup.cfg
+	.venv/bin/python $(PIP) '.[docs]'
 	touch $@
 
 .venv/.test: .venv/.demo setup.cfg

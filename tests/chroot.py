@@ -22,7 +22,6 @@ import fcntl
 import hashlib
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -68,7 +67,10 @@ echo "127.0.0.1 localhost $(uname -n)" > etc/hosts
 uname -n > etc/hostname
 printf '#!/bin/sh\\nexit 101\\n' > usr/sbin/policy-rc.d
 chmod +x usr/sbin/policy-rc.d
-exec chroot . /bin/sh -c 'echo "$1"; exec > /dev/null; sleep infinity & wait' sh "$pid"
+pivot_root . mnt
+umount -l /mnt
+cd /
+exec /bin/sh -c 'echo "$1"; exec > /dev/null; sleep infinity & wait' sh "$pid"
 """
 
 # A command that uses the machine's network sees what resolves names there.
@@ -143,7 +145,7 @@ class Chroot:
 
         Its own network is a loopback interface, on which /etc/resolv.conf expects a name server.
         """
-        where = [*self._enter, "--root", "--mount", "--pid", "--ipc", "--uts"]
+        where = [*self._enter, "--mount", "--pid", "--ipc", "--uts"]
         if network:
             where += ["unshare", "--mount", "sh", "-ec", WITH_NETWORK, "sh"]
         else:
@@ -195,7 +197,8 @@ def make_root(folder: Path, packages: Sequence[str]) -> Path:
     """Return the root with these packages, made if it is not there yet."""
     get(folder, ["mmdebstrap"])
     release, sources, options = machine_apt(folder)
-    command = [str(binary(folder, "mmdebstrap")), "--mode=root", "--variant=minbase", "--quiet"]
+    mode = "unshare" if os.geteuid() else "root"
+    command = [str(binary(folder, "mmdebstrap")), f"--mode={mode}", "--variant=minbase", "--quiet"]
     command += [f"--aptopt={option}" for option in options]
     if packages:
         command.append(f"--include={','.join(packages)}")
@@ -206,9 +209,15 @@ def make_root(folder: Path, packages: Sequence[str]) -> Path:
     with open(chroots / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.is_dir():
-            new = chroots / "new"
-            _run([*in_user_namespace(), "rm", "-rf", str(new)])
-            _run([*in_user_namespace(), *command, release, str(new), *sources])
+            tar, new = chroots / "new.tar", chroots / "new"
+            as_root = in_user_namespace()
+            _run([*as_root, "rm", "-rf", str(new)])
+            new.mkdir()
+            _run([*command, release, str(tar), *sources])
+            # Without the devices, which only root can make.
+            unpack = ("tar", "--extract", "--numeric-owner", "--exclude=./dev/*")
+            _run([*as_root, *unpack, f"--file={tar}", f"--directory={new}"])
+            tar.unlink()
             new.rename(root)
     return root
 
@@ -217,6 +226,8 @@ def in_user_namespace() -> Sequence[str]:
     """What a command is put behind to be root, if it is not."""
     if os.geteuid() == 0:
         return ()
+    # The first alone because the second, where it is not allowed, never ends.
+    _run(["unshare", "--user", "true"])
     _run([*USER_NAMESPACE, "true"])
     return USER_NAMESPACE
 
@@ -238,8 +249,7 @@ def first_process(root: str, copy: str) -> None:
     socket.sethostname("monitoring")
     # An ordinary user may not set the attributes that are kept for root.
     owned = "" if Path("/proc/self/uid_map").read_text().split()[1] == "0" else ",userxattr"
-    shell = shutil.which("sh") or "/bin/sh"
-    os.execv(shell, ["sh", "-c", FIRST_PROCESS, "sh", root, copy, owned])
+    os.execve("/bin/sh", ["sh", "-c", FIRST_PROCESS, "sh", root, copy, owned], ENVIRONMENT)
 
 
 if __name__ == "__main__" and sys.argv[1] == "--first-process":
