@@ -3,8 +3,8 @@
 # make scale  the figures of docs/scale.md anew, in some seven minutes
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
 PYTHON ?= python3
-DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin nagios4-core nsd postfix \
-  python3-dnspython python3-nagiosplugin unbound
+DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
+  postfix python3-dnspython python3-nagiosplugin unbound
 PIP = -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test scale deb man completion check-tools clean
