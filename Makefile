@@ -1,18 +1,20 @@
 # make demo   the plugin at work on a small name server of its own, in a minute
 # make test   everything that CI checks
-# make scale  the figures of docs/scale.md anew, in some seven minutes
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
+# make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
+# make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 PYTHON ?= python3
+BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
-  postfix python3-dnspython python3-nagiosplugin unbound
+  postfix python3-dnspython python3-nagiosplugin unbound $(BENCH_DEBIAN)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test scale deb man completion check-tools clean
+.PHONY: demo test deb man completion scale bench check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
 
-test: check-tools .venv/.test .venv-oldest/.test
+test: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.made
 	$(PYTHON) tests/debian.py .debian $(DEBIAN)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -38,6 +40,10 @@ build/check_reverse_mx.1 build/check_reverse_mx.bash: check_reverse_mx.py tools/
 	.venv/bin/python tools/generate.py $(if $(filter %.1,$@),man,completion) > $@.new
 	mv $@.new $@
 
+bench: check-tools .venv-bench/.made .venv-peers/.made
+	$(PYTHON) tests/debian.py .debian $(BENCH_DEBIAN)
+	cd tests && ../.venv-bench/bin/python -m bench
+
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: setup.cfg check_reverse_mx.py | venv-works
 	$(PYTHON) -m venv .venv
@@ -57,6 +63,17 @@ build/check_reverse_mx.1 build/check_reverse_mx.bash: check_reverse_mx.py tools/
 	.venv-oldest/bin/python $(PIP) 'dnspython[idna]==2.3.0' nagiosplugin==1.3.2
 	touch $@
 
+# What is measured has nothing beside it that slows its start, and its peers are by themselves.
+.venv-bench/.made: setup.cfg check_reverse_mx.py | venv-works
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python $(PIP) --upgrade --upgrade-strategy eager .
+	touch $@
+
+.venv-peers/.made: | venv-works
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python $(PIP) checkdmarc
+	touch $@
+
 .PHONY: venv-works
 venv-works:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
@@ -68,4 +85,4 @@ check-tools:
 	  echo "$$tool is missing (Debian: sudo apt install util-linux mount)" >&2; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-oldest .debian build dist *.egg-info .coverage .coverage.*
+	rm -rf .venv .venv-oldest .venv-bench .venv-peers .debian build dist *.egg-info .coverage .coverage.*

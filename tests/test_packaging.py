@@ -66,9 +66,8 @@ def status_of(program: Path) -> str:
 def ways_to_install() -> dict[str, list[str]]:
     """The commands under "Install" in README.md, by the comment above them."""
     text = (ROOT / "README.md").read_text("utf-8").partition("\n## Install\n")[2]
-    block = text.partition("```sh\n")[2].partition("```\n")[0]
     ways = {}
-    for way in block.split("# ")[1:]:
+    for way in re.findall(r"(?ms)^```sh\n# (.*?)^```$", text.partition("\n## ")[0]):
         comment, *commands = way.splitlines()
         ways[comment] = commands
     return ways
