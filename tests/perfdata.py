@@ -60,6 +60,6 @@ def parse(text: str) -> dict[str, Datum]:
 
 def _check_range(text: str) -> None:
     """Raise ``ValueError`` unless start is not above end."""
-    start, colon, end = text.lstrip("@").rpartition(":")
+    start, _, end = text.lstrip("@").rpartition(":")
     if end and start != "~" and float(start or 0) > float(end):
         raise ValueError(f"range {text!r} starts above its end")
