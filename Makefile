@@ -3,13 +3,14 @@
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
+# make mutation   whether a test notices each small change of the judgements, in half an hour
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
   postfix python3-dnspython python3-nagiosplugin unbound $(BENCH_DEBIAN)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test deb man completion scale bench check-tools clean
+.PHONY: demo test deb man completion scale bench mutation check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -44,6 +45,10 @@ bench: check-tools .venv-bench/.made .venv-peers/.made
 	$(PYTHON) tests/debian.py .debian $(BENCH_DEBIAN)
 	cd tests && ../.venv-bench/bin/python -m bench
 
+mutation: check-tools .venv-mutation/.mutation
+	$(PYTHON) tests/debian.py .debian $(DEBIAN)
+	.venv-mutation/bin/python tests/mutation.py
+
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: setup.cfg check_reverse_mx.py | venv-works
 	$(PYTHON) -m venv .venv
@@ -74,6 +79,12 @@ bench: check-tools .venv-bench/.made .venv-peers/.made
 	.venv-peers/bin/python $(PIP) checkdmarc
 	touch $@
 
+# mutation.py uses parts of mutmut that are not its public ones.
+.venv-mutation/.mutation: setup.cfg | venv-works
+	$(PYTHON) -m venv .venv-mutation
+	.venv-mutation/bin/python $(PIP) '.[test]' mutmut==3.8.1
+	touch $@
+
 .PHONY: venv-works
 venv-works:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
@@ -85,4 +96,5 @@ check-tools:
 	  echo "$$tool is missing (Debian: sudo apt install util-linux mount)" >&2; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-oldest .venv-bench .venv-peers .debian build dist *.egg-info .coverage .coverage.*
+	rm -rf .venv .venv-oldest .venv-bench .venv-peers .venv-mutation .mutation .debian \
+	  build dist *.egg-info .coverage .coverage.*
