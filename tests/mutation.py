@@ -31,13 +31,15 @@ from mutmut.mutation.mutators import mutation_operators
 
 COPIES = ROOT / ".mutation"
 PLUGIN = "check_reverse_mx.py"
-COPIED = (PLUGIN, "README.md", "CHANGELOG.md", "Makefile", "setup.cfg", "contrib")
+COPIED = (PLUGIN, "README.md", "CHANGELOG.md", "Makefile", "setup.cfg", "contrib", "docs")
 EXPLANATIONS = Path(__file__).with_name("mutation.json")
 SECTIONS = ("Findings", "Facts", "Contexts")
 # Those that look at judgements. The many of test_spf.py are about the record that is judged.
 TESTS = (
     *(f"tests/test_{name}.py" for name in ("scenarios", "advice", "senders", "output", "smtp")),
     *(f"tests/test_{name}.py" for name in ("authoritative", "arguments", "docs")),
+    "tests/test_lookups.py::test_six_endings_have_six_texts",
+    "tests/test_lookups.py::test_unknown_when_nothing_listens",
     "tests/test_spf.py::test_output_of_a_sound_record",
     "tests/test_spf.py::test_addresses_are_held_to_the_same_check",
     "tests/test_spf.py::test_status_of_an_error",

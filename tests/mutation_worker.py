@@ -216,7 +216,12 @@ class Judge(Worker):
 
     def _tests(self, mutant: Mutant) -> list[str]:
         lines, kills = set(mutant.reached_by), self._kills[mutant.place]
-        tests = [n for n, reach in self._reach.items() if not lines or lines & set(reach.lines)]
+        tests = [
+            nodeid
+            for nodeid, reach in self._reach.items()
+            # What no line is known of runs in a process that is not measured.
+            if not lines or not reach.lines or lines & set(reach.lines)
+        ]
         return sorted(tests, key=lambda nodeid: (-kills[nodeid], self._reach[nodeid].seconds))
 
     def _killer(self, tests: list[pytest.Item]) -> str:

@@ -253,6 +253,70 @@ def test_advice(plugin: Plugin, finding: str, text: str, expected: str) -> None:
     assert advice(output, finding) == expected
 
 
+PRIVATE = "the zone of a private network, so your own"
+CLASSLESS = "delegated (RFC 2317): whoever runs its name servers changes it"
+PROVIDERS = "nothing below it is delegated: the address's provider changes it"
+REVERSE = "a reverse zone: as a rule the address's provider changes it"
+
+
+@pytest.mark.parametrize(
+    ("address", "apex", "whose"),
+    [
+        ("10.1.2.3", "10.in-addr.arpa", PRIVATE),
+        ("10.1.2.3", "2.1.10.in-addr.arpa", PRIVATE),
+        ("172.16.2.3", "16.172.in-addr.arpa", PRIVATE),
+        ("172.31.2.3", "2.31.172.in-addr.arpa", PRIVATE),
+        ("192.168.2.3", "168.192.in-addr.arpa", PRIVATE),
+        ("192.168.2.3", "2.168.192.in-addr.arpa", PRIVATE),
+        ("fc00::3", "c.f.ip6.arpa", PRIVATE),
+        ("fd00::3", "0.0.d.f.ip6.arpa", PRIVATE),
+        ("11.1.2.3", "11.in-addr.arpa", PROVIDERS),
+        ("172.15.2.3", "15.172.in-addr.arpa", PROVIDERS),
+        ("172.32.2.3", "32.172.in-addr.arpa", PROVIDERS),
+        ("192.169.2.3", "169.192.in-addr.arpa", PROVIDERS),
+        ("193.168.2.3", "168.193.in-addr.arpa", PROVIDERS),
+        ("2001:db8::3", "0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", PROVIDERS),
+        ("2001:db8::3", "0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", REVERSE),
+        ("198.51.100.3", "100.51.198.in-addr.arpa", REVERSE),
+        ("198.51.100.3", "3.100.51.198.in-addr.arpa", REVERSE),
+    ],
+)
+def test_whose_a_reverse_zone_is(plugin: Plugin, address: str, apex: str, whose: str) -> None:
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    mail.example.com. {"AAAA" if ":" in address else "A"} {address}
+    {apex}. SOA ns.example.net. noc.isp.example. 1 3600 600 86400 60
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "missing-ptr").splitlines()[1:] == [
+        f"in: zone {apex}, contact noc@isp.example",
+        f"  {whose}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rname", "contact"),
+    [
+        pytest.param(".", "", id="root"),
+        pytest.param("noc.", "", id="no-domain"),
+        pytest.param("noc.isp.", ", contact noc@isp", id="shortest"),
+        pytest.param(
+            r"n\226\.c.isp.example.", r", contact n\239\191\189.c@isp.example", id="not-ascii"
+        ),
+    ],
+)
+def test_contact_of_a_zone(plugin: Plugin, rname: str, contact: str) -> None:
+    apex = "2.0.192.in-addr.arpa"
+    text = f"{MAIL}\n{apex}. SOA ns.example.net. {rname} 1 3600 600 86400 60"
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "missing-ptr").splitlines()[1:] == [
+        f"in: zone {apex}{contact}",
+        f"  {REVERSE}",
+    ]
+
+
 def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
     with NameServer(zone(ZONES)) as server:
         output = plugin.ask(server, "-v", "-d", "example-gone.com")

@@ -173,6 +173,30 @@ def test_lame_server_is_named(plugin: Plugin, stack: ExitStack, kind: str) -> No
     assert output.code == 1
 
 
+def test_what_to_do_about_servers_that_are_lame_or_differ(plugin: Plugin, stack: ExitStack) -> None:
+    """A server that the machine has no way to is neither; the link-local address has none."""
+    isp = f"{ISP}ns4 AAAA fe80::1\n"
+    farm = Farm(stack, {REVERSE: f"{GOOD}\n@ NS ns4.isp.example.", "isp.example": isp})
+    farm.nsd(2, {REVERSE: STALE, "example.com": MX})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert output.long[3:] == [
+        "    192.0.2.25 PTR mail.example.com A 192.0.2.25   OK",
+        f"      zone {REVERSE}, 4 name server addresses asked",
+        f"        WARNING [lame-server] {WITNESSES[3]}), {LAME} does not answer"
+        " (connection refused)",
+        f"          have it mended, or remove: {REVERSE}. NS ns3.isp.example.",
+        f"          in: zone {REVERSE}, contact noc@isp.example",
+        "            a reverse zone: as a rule the address's provider changes it",
+        f"            name servers: {WITNESSES[1]}), {WITNESSES[2]}), {WITNESSES[3]}),"
+        " ns4.isp.example (fe80::1)",
+        f"        CRITICAL [inconsistent-ptr] differs between the name servers of {REVERSE}:"
+        f" {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
+        f" {WITNESSES[2]}, serial 6) has PTR old.example.com",
+        f"          fix: have the odd one of these take over the zone {REVERSE}",
+        f"          in: zone {REVERSE}, see above",
+    ]
+
+
 def test_name_server_without_address_is_lame(plugin: Plugin, stack: ExitStack) -> None:
     farm = Farm(stack, {REVERSE: GOOD + "\n@ NS gone.isp.example."})
     farm.nsd(2, {REVERSE: GOOD, "example.com": MX})

@@ -326,33 +326,35 @@ SCENARIOS = [
     ),
     *(
         Scenario(
-            f"ok-private-{rfc}",
+            f"{'warn' if rfc else 'ok'}-{address}-is-{'private' if rfc else 'not-private'}",
             f"""
             example.com. MX 10 mail.example.com.
-            mail.example.com. {rdtype} {address}
+            mail.example.com. {"AAAA" if ":" in address else "A"} {address}
             {address} PTR mail.example.com.
             """,
-            "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+            f"WARNING - example.com: {address} (mail.example.com) is private ({rfc})"
+            " [private-address]"
+            if rfc
+            else "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
             "mx address ptr",
+            arguments="-d example.com --state private-address=warning",
         )
-        for rfc, rdtype, address in (
-            ("rfc1918-10", "A", "10.0.0.25"),
-            ("rfc1918-172", "A", "172.31.0.25"),
-            ("rfc1918-192", "A", "192.168.0.25"),
-            ("rfc4193", "AAAA", "fd00::25"),
+        for rfc, addresses in (
+            ("RFC 1918", "10.0.0.25 10.255.255.25 172.16.0.25 172.31.255.25 192.168.255.25"),
+            ("RFC 4193", "fc00::25 fdff::25"),
+            ("", "11.0.0.25 172.15.0.25 172.32.0.25 192.169.0.25 fbff::25 fe00::25"),
         )
+        for address in addresses.split()
     ),
     Scenario(
-        "warn-private-address-by-state",
+        "ok-private-address-by-default",
         """
         example.com. MX 10 mail.example.com.
         mail.example.com. A 10.0.0.25
         10.0.0.25 PTR mail.example.com.
         """,
-        "WARNING - example.com: 10.0.0.25 (mail.example.com) is private (RFC 1918)"
-        " [private-address]",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
         "mx address ptr",
-        arguments="-d example.com --state private-address=warning",
     ),
     # PTR records.
     Scenario(
@@ -494,6 +496,20 @@ SCENARIOS = [
         " ., gone.example.net do not resolve back to it [mixed-ptr]",
     ),
     Scenario(
+        "warn-mixed-ptr-four-are-named-the-others-counted",
+        GOOD + "".join(f"\n    192.0.2.25 PTR n{n}.example.net." for n in range(7)),
+        "WARNING - example.com: 192.0.2.25 (mail.example.com) has 8 PTR names, of which"
+        " n0.example.net, n1.example.net, n2.example.net, n3.example.net, 3 more"
+        " do not resolve back to it [mixed-ptr]",
+    ),
+    Scenario(
+        "warn-mixed-ptr-four-are-all-named",
+        GOOD + "".join(f"\n    192.0.2.25 PTR n{n}.example.net." for n in range(4)),
+        "WARNING - example.com: 192.0.2.25 (mail.example.com) has 5 PTR names, of which"
+        " n0.example.net, n1.example.net, n2.example.net, n3.example.net"
+        " do not resolve back to it [mixed-ptr]",
+    ),
+    Scenario(
         "warn-mixed-ptr-later-one-confirms-and-mismatches",
         MAIL
         + """
@@ -584,8 +600,21 @@ SCENARIOS = [
             ("hex", "c0000219.example.net", "A", "192.0.2.25"),
             ("hex-reversed", "190200c0.example.net", "A", "192.0.2.25"),
             ("hex-upper-case", "C0000219.example.net", "A", "192.0.2.25"),
+            ("hex-in-parts", "h-c0-00-02-19.example.net", "A", "192.0.2.25"),
+            ("after-another-number", "dsl7-192-0-2-25.example.net", "A", "192.0.2.25"),
+            ("before-another-number", "dsl-192-0-2-25-7.example.net", "A", "192.0.2.25"),
+            ("reversed-beside-a-number", "25-2-0-192-7.example.net", "A", "192.0.2.25"),
             ("ipv6-groups", "h-2001-db8-0-0-0-0-0-25.example.net", "AAAA", "2001:db8::25"),
+            ("ipv6-groups-after-a-number", "7-2001-db8-0-0-0-0-0-25.xyz", "AAAA", "2001:db8::25"),
+            ("ipv6-groups-padded", "2001-0db8-0-0-0-0-0-0025.xyz", "AAAA", "2001:db8::25"),
             ("ipv6-compressed", "2001-db8--25.example.net", "AAAA", "2001:db8::25"),
+            ("ipv6-compressed-after-a-dash", "h-2001-db8--25.xyz", "AAAA", "2001:db8::25"),
+            (
+                "ipv6-nibbles-reversed",
+                f"5.2.{'0.' * 22}8.b.d.0.1.0.0.2.xyz",
+                "AAAA",
+                "2001:db8::25",
+            ),
             (
                 "ipv6-hex",
                 "20010db8000000000000000000000025.example.net",
@@ -599,17 +628,29 @@ SCENARIOS = [
             f"ok-not-generic-{kind}",
             f"""
             example.com. MX 10 {name}.
-            {name}. A 192.0.2.25
-            192.0.2.25 PTR {name}.
+            {name}. {rdtype} {address}
+            {address} PTR {name}.
             """,
             "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
             "mx address ptr",
         )
-        for kind, name in (
-            ("part-of-a-longer-number", "h1192-0-2-251.example.net"),
-            ("other-address", "h-192-0-2-26.example.net"),
-            ("three-octets", "h-0-2-25.example.net"),
-            ("part-of-longer-hex", "ac0000219f.example.net"),
+        for kind, name, rdtype, address in (
+            ("part-of-a-longer-number", "h1192-0-2-251.example.net", "A", "192.0.2.25"),
+            ("other-address", "h-192-0-2-26.example.net", "A", "192.0.2.25"),
+            ("three-octets", "h-0-2-25.example.net", "A", "192.0.2.25"),
+            ("octets-of-two-words", "h192-0x2-25.example.net", "A", "192.0.2.25"),
+            ("octets-in-another-order", "h0-192-2-25.example.net", "A", "192.0.2.25"),
+            ("part-of-longer-hex", "ac0000219f.example.net", "A", "192.0.2.25"),
+            ("hex-of-two-words", "c000x0219.example.net", "A", "192.0.2.25"),
+            ("hex-digits-reversed", "9120000c.example.net", "A", "192.0.2.25"),
+            ("ipv6-in-part", "2001-db8-0-0-25.xyz", "AAAA", "2001:db8::25"),
+            ("ipv6-of-another", "2001-db8--26.xyz", "AAAA", "2001:db8::25"),
+            (
+                "ipv6-octets-reversed",
+                "2500000000000000000000000b80d0120.xyz",
+                "AAAA",
+                "2001:db8::25",
+            ),
         )
     ),
     # Lookups that fail: each in its own words, none as a missing record.

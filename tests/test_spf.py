@@ -1058,11 +1058,45 @@ def test_status_of_an_error(
 def test_lookup_that_failed(plugin: Plugin) -> None:
     text = spf("v=spf1 include:1.example.net") + "! 1.example.net. TXT rcode SERVFAIL"
     with NameServer(zone(MAIL + text)) as server:
-        output = plugin.ask(server, "--spf", "-d", "example.com")
-    assert "SERVFAIL" in output.status
-    assert output.status.endswith("[dns-failure]")
+        output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
+    failure = f"failed: SERVFAIL from 127.0.0.1#{server.port}"
+    assert output.status == (
+        f"REVERSE_MX CRITICAL - example.com: TXT lookup of 1.example.net {failure} [dns-failure]"
+    )
+    assert output.long[:3] == [
+        "example.com",
+        "  SPF",
+        f"    CRITICAL [dns-failure] TXT lookup of 1.example.net {failure}",
+    ]
     assert output.perfdata["dns_errors"].partition(";")[0] == "1"
     assert output.code == 2
+
+
+def test_what_to_do_about_an_error(plugin: Plugin) -> None:
+    text = """
+    example.com. SOA ns.example.com. dns.example.com. 1 3600 600 86400 60
+    example.com. NS ns.example.com.
+    """
+    with NameServer(zone(MAIL + text + spf("v=spf1 moo"))) as server:
+        output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
+    assert output.long[1:6] == [
+        "  SPF",
+        "    WARNING [spf-error] has a syntax error in moo (no such mechanism)",
+        "      fix: the TXT record of example.com",
+        "      in: zone example.com, contact dns@example.com",
+        "        name servers: ns.example.com (?)",
+    ]
+
+
+def test_networks_beyond_those_followed_are_counted(newest: Plugin) -> None:
+    """Each address stands for the sixteen around it, and a thousand are followed."""
+    pool = "".join(f"\npool.example.com. A 10.{n // 16}.{n % 16 * 16}.1" for n in range(65))
+    with NameServer(zone(MAIL + pool + spf("v=spf1 a:pool.example.com/28"))) as server:
+        output = newest.ask(server, "--spf", "-d", "example.com", "--ignore", "10.0.0.0/8")
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: SPF of example.com allows 40 networks more that were"
+        " left out [too-many]"
+    )
 
 
 def test_without_the_option_nobody_asks(plugin: Plugin) -> None:
