@@ -124,6 +124,38 @@ CASES = [
     ),
     pytest.param(
         "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR isp.example.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR isp.example.\n{THEIRS}"
+        "or fix: isp.example. A 192.0.2.25\n"
+        "in: zone ., contact hostmaster@invalid\n",
+        id="unconfirmed-ptr-of-two-labels",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR mail.example.com.2.0.192.in-addr.arpa.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR mail.example.com.2.0.192.in-addr.arpa.\n" + THEIRS,
+        id="nobody-is-told-to-give-a-name-in-a-reverse-zone-an-address",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "".join(f"\n    192.0.2.25 PTR n{number}.example.net." for number in range(6)),
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR n0.example.net.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR n1.example.net.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR n2.example.net.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR n3.example.net.\n{THEIRS}"
+        "or fix: n0.example.net. A 192.0.2.25\n"
+        "or fix: n1.example.net. A 192.0.2.25\n"
+        "or fix: n2.example.net. A 192.0.2.25\n"
+        "or fix: n3.example.net. A 192.0.2.25\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="four-cures-of-a-kind-are-enough",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
         MAIL + "192.0.2.25 PTR localhost.\n    localhost. A 127.0.0.1",
         "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
         f"remove: 25.2.0.192.in-addr.arpa. PTR localhost.\n{THEIRS}",
@@ -194,10 +226,26 @@ CASES = [
         id="generic-ptr",
     ),
     pytest.param(
+        "generic-ptr",
+        MAIL
+        + """
+        192.0.2.25 PTR h192-0-2-25.example.net.
+        h192-0-2-25.example.net. A 192.0.2.25
+        """,
+        "fix: as above\n",
+        id="generic-ptr-beside-a-name-mismatch",
+    ),
+    pytest.param(
         "unusable-address",
         "example.com. MX 10 mail.example.com.\n    mail.example.com. A 127.0.0.1",
         f"remove: mail.example.com. A 127.0.0.1\n{OURS}",
         id="unusable-address",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 mail.example.com.\n    mail.example.com. AAAA ::1",
+        f"remove: mail.example.com. AAAA ::1\n{OURS}",
+        id="unusable-address-ipv6",
     ),
     pytest.param(
         "no-address",
@@ -216,6 +264,30 @@ CASES = [
         """,
         f"fix: example.com. MX 10 real.example.net.\n{OURS}",
         id="mx-is-alias",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME www.example.com.
+        www.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        192.0.2.25 PTR real.example.net.
+        """,
+        f"fix: example.com. MX 10 real.example.net.\n{OURS}",
+        id="mx-is-alias-of-an-alias",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        "example.com. MX 10 mail.example.com.\n    mail.example.com. CNAME gone.example.net.",
+        "\n",
+        id="mx-is-alias-of-nothing-is-no-better-mx",
+    ),
+    pytest.param(
+        "implicit-mx",
+        "example.com. TXT here",
+        "\n",
+        id="implicit-mx-without-an-address-is-no-mx",
     ),
     pytest.param(
         "invalid-mx",
@@ -325,6 +397,29 @@ def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
         "in: zone com, contact registry@nic.example\n"
         "  name servers: a.nic.example (192.0.2.1)\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "finding", "fix"),
+    [
+        pytest.param(
+            "h192-0-2-25.example.net.",
+            "generic-ptr",
+            "name the host after its task in its MX, address and PTR records",
+            id="generic-ptr",
+        ),
+        pytest.param(
+            "a_b.example.net.",
+            "underscore-ptr",
+            "25.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.",
+            id="underscore-ptr",
+        ),
+    ],
+)
+def test_advice_for_a_bare_address(plugin: Plugin, name: str, finding: str, fix: str) -> None:
+    with NameServer(zone(f"{ZONES}\n192.0.2.25 PTR {name}\n{name} A 192.0.2.25")) as server:
+        output = plugin.ask(server, "-v", "--sender", "192.0.2.25")
+    assert advice(output, finding) == f"fix: {fix}\n{THEIRS}"
 
 
 def test_zone_and_receivers_are_told_once(plugin: Plugin) -> None:

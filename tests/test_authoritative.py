@@ -129,6 +129,19 @@ def test_odd_one_is_named(
     assert output.code == 2
 
 
+def test_what_most_servers_have_comes_first(plugin: Plugin, stack: ExitStack) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: reverse(8, "25 PTR new.example.com."), "example.com": MX})
+    farm.nsd(3, {REVERSE: reverse(8, "25 PTR new.example.com.")})
+    output = farm.ask(plugin, "--authoritative")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
+        f" name servers of {REVERSE}: {WITNESSES[2]}, serial 8), {WITNESSES[3]}, serial 8) have"
+        f" PTR new.example.com; {WITNESSES[1]}, serial 7) has PTR mail.example.com"
+        " [inconsistent-ptr]"
+    )
+
+
 def test_mx_that_differs(plugin: Plugin, stack: ExitStack) -> None:
     farm = Farm(stack, {REVERSE: GOOD})
     farm.nsd(2, {REVERSE: GOOD, "example.com": forward(2, "@ MX 20 mail")})
@@ -297,8 +310,9 @@ def test_resolvers_own_trouble_is_told_from_a_broken_zone(plugin: Plugin, stack:
     """The resolver cannot reach the reverse zone's servers; the plugin can."""
     parent = "0.192.in-addr.arpa"
     delegation = "".join(f"2 NS ns{number}.isp.example.\n" for number in (1, 2, 3))
+    delegation += "2 NS ns4.isp.example.\n"
     soa = "@ SOA ns1.isp.example. noc.isp.example. 1 3600 600 86400 60\n@ NS ns2.isp.example.\n"
-    farm = Farm(stack, {})
+    farm = Farm(stack, {"isp.example": f"{ISP}ns4 AAAA fe80::1\n"})
     farm.nsd(2, {parent: soa + delegation, "example.com": MX})
     farm.nsd(3, {REVERSE: GOOD})
     farm.extra = "".join(
@@ -307,7 +321,8 @@ def test_resolvers_own_trouble_is_told_from_a_broken_zone(plugin: Plugin, stack:
     )
     output = farm.ask(plugin, "-v")
     assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
-    told = textwrap.dedent("\n".join(output.long[4:8]))
+    told = textwrap.dedent("\n".join(output.long[4:9]))
+    assert "  ns4.isp.example (fe80::1) was not asked" in told
     assert f"asked themselves, the servers of {REVERSE}:" in told
     assert f"  {WITNESSES[3]}, serial 7) has PTR mail.example.com" in told
     assert f"  {WITNESSES[1]}) answers REFUSED" in told

@@ -268,6 +268,19 @@ SCENARIOS = [
         "mx address ptr confirm",
     ),
     Scenario(
+        "warn-mx-is-alias-of-an-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME www.example.com.
+        www.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        192.0.2.25 PTR real.example.net.
+        """,
+        "WARNING - example.com: mail.example.com is an MX target and an alias of"
+        " real.example.net (CNAME) [mx-is-alias]",
+        "mx address ptr confirm",
+    ),
+    Scenario(
         "crit-mx-is-alias-to-nothing",
         """
         example.com. MX 10 mail.example.com.
