@@ -18,6 +18,7 @@ import logging
 import math
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -41,6 +42,10 @@ import check_reverse_mx  # noqa: E402
 
 # Seconds that a test may take with a mutant, beside several times what it took without.
 PATIENCE = 20
+
+# Tests that start processes, and how many others make them needless.
+COSTLY = re.compile(r"tests/test_(authoritative|docs|lookups|smtp)\b")
+ENOUGH = 20
 
 # How a mutant ends, if no test fails.
 IMPORT, TIMEOUT, SURVIVED = "import", "timeout", "survived"
@@ -204,13 +209,13 @@ class Judge(Worker):
     def work(self, items: dict[str, pytest.Item]) -> list[str]:
         source = FILE.read_text("utf-8")
         verdicts = []
-        for number, mutant in enumerate(self._mutants):
+        for mutant in self._mutants:
             FILE.write_text(mutant.apply(source), "utf-8")
             tests = [items[nodeid] for nodeid in self._tests(mutant)]
             killer = in_child(self._killer, tests) or TIMEOUT
             self._kills[mutant.place][killer] += 1
             verdicts.append(killer)
-            print(number, mutant, killer, file=sys.stderr, flush=True)
+            print(json.dumps([killer, mutant]), file=sys.stderr, flush=True)
         FILE.write_text(source, "utf-8")
         return verdicts
 
@@ -222,6 +227,9 @@ class Judge(Worker):
             # What no line is known of runs in a process that is not measured.
             if not lines or not reach.lines or lines & set(reach.lines)
         ]
+        quick = [nodeid for nodeid in tests if not COSTLY.match(nodeid)]
+        if lines and len(quick) >= ENOUGH:
+            tests = quick
         return sorted(tests, key=lambda nodeid: (-kills[nodeid], self._reach[nodeid].seconds))
 
     def _killer(self, tests: list[pytest.Item]) -> str:
