@@ -4,13 +4,19 @@
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in half an hour
+# make lock   renew what is pinned in tests/requirements/
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
   postfix python3-dnspython python3-nagiosplugin unbound $(BENCH_DEBIAN)
 PIP = -m pip install --quiet --disable-pip-version-check
+# What is installed is pinned to versions and hashes.
+LOCKS = tests/requirements
+PINNED = $(PIP) --require-hashes -r $(LOCKS)
+# The plugin itself, built with the pinned setuptools.
+PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test deb man completion scale bench mutation check-tools clean
+.PHONY: demo test deb man completion scale bench mutation lock check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -50,40 +56,55 @@ mutation: check-tools .venv-mutation/.mutation
 	.venv-mutation/bin/python tests/mutation.py
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
-.venv/.demo: setup.cfg check_reverse_mx.py | venv-works
+.venv/.demo: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works
 	$(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP) .
+	.venv/bin/python $(PINNED)/run.txt
+	.venv/bin/python $(PLUGIN)
 	touch $@
 
-.venv/.docs: .venv/.demo setup.cfg
-	.venv/bin/python $(PIP) '.[docs]'
+.venv/.docs: $(LOCKS)/docs.txt .venv/.demo
+	.venv/bin/python $(PINNED)/docs.txt
 	touch $@
 
-.venv/.test: .venv/.demo setup.cfg
-	.venv/bin/python $(PIP) --upgrade --upgrade-strategy eager '.[test]'
+.venv/.test: $(LOCKS)/test.txt .venv/.demo
+	.venv/bin/python $(PINNED)/test.txt
 	touch $@
 
-.venv-oldest/.test: setup.cfg | venv-works
+.venv-oldest/.test: $(LOCKS)/oldest.txt | venv-works
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python $(PIP) 'dnspython[idna]==2.3.0' nagiosplugin==1.3.2
+	.venv-oldest/bin/python $(PINNED)/oldest.txt
 	touch $@
 
 # What is measured has nothing beside it that slows its start, and its peers are by themselves.
-.venv-bench/.made: setup.cfg check_reverse_mx.py | venv-works
+.venv-bench/.made: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python $(PIP) --upgrade --upgrade-strategy eager .
+	.venv-bench/bin/python $(PINNED)/run.txt
+	.venv-bench/bin/python $(PLUGIN)
 	touch $@
 
-.venv-peers/.made: | venv-works
+.venv-peers/.made: $(LOCKS)/peers.txt | venv-works
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python $(PIP) checkdmarc
+	.venv-peers/bin/python $(PINNED)/peers.txt
 	touch $@
 
-# mutation.py uses parts of mutmut that are not its public ones.
-.venv-mutation/.mutation: setup.cfg | venv-works
+.venv-mutation/.mutation: $(LOCKS)/mutation.txt | venv-works
 	$(PYTHON) -m venv .venv-mutation
-	.venv-mutation/bin/python $(PIP) '.[test]' mutmut==3.8.1
+	.venv-mutation/bin/python $(PINNED)/mutation.txt
 	touch $@
+
+# The newest versions that there are, and of the libraries the lowest that setup.cfg allows. The
+# tests need a later Python than the plugin. mutation.py uses parts of mutmut that are not public.
+LOCK = .venv-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
+  --no-header --no-annotate
+lock: | venv-works
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python $(PIP) --upgrade uv
+	echo setuptools | $(LOCK) --python-version 3.9 setup.cfg - -o $(LOCKS)/run.txt
+	$(LOCK) --python-version 3.9 --resolution lowest-direct setup.cfg -o $(LOCKS)/oldest.txt
+	$(LOCK) --python-version 3.9 --extra docs setup.cfg -o $(LOCKS)/docs.txt
+	$(LOCK) --python-version 3.11 --extra test setup.cfg -o $(LOCKS)/test.txt
+	echo checkdmarc | $(LOCK) --python-version 3.11 - -o $(LOCKS)/peers.txt
+	echo mutmut==3.8.1 | $(LOCK) --python-version 3.11 --extra test setup.cfg - -o $(LOCKS)/mutation.txt
 
 .PHONY: venv-works
 venv-works:
@@ -96,5 +117,5 @@ check-tools:
 	  echo "$$tool is missing (Debian: sudo apt install util-linux mount)" >&2; exit 1; }; done
 
 clean:
-	rm -rf .venv .venv-oldest .venv-bench .venv-peers .venv-mutation .mutation .debian \
+	rm -rf .venv .venv-oldest .venv-bench .venv-peers .venv-mutation .venv-lock .mutation .debian \
 	  build dist *.egg-info .coverage .coverage.*

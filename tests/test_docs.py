@@ -217,6 +217,35 @@ def test_dependencies_are_the_two_libraries() -> None:
     assert len(dependencies()) == len(options()["install_requires"].split())
 
 
+def pinned(name: str) -> dict[str, str]:
+    """What a file of tests/requirements/ pins: package -> version, and that each has a hash."""
+    text = (ROOT / "tests" / "requirements" / f"{name}.txt").read_text("utf-8")
+    packages = re.split(r"\n(?! )", text.strip())
+    assert all("--hash=sha256:" in package for package in packages)
+    found = (re.match(r"([\w.-]+)==([^ ]+)", package) for package in packages)
+    return {match[1]: match[2] for match in found if match}
+
+
+@pytest.mark.parametrize("name", ["run", "docs", "test", "mutation", "peers"])
+def test_what_is_installed_is_pinned_to_hashes(name: str) -> None:
+    assert pinned(name)
+
+
+def test_tests_have_everything_pinned_that_setup_cfg_names() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extra = re.findall(r"(?m)^([\w-]+)", config["options.extras_require"]["test"])
+    assert {*dependencies(), *extra} <= pinned("test").keys()
+
+
+def test_oldest_libraries_tested_are_the_oldest_allowed() -> None:
+    oldest = pinned("oldest")
+    for name, versions in dependencies().items():
+        lowest = re.search(r">=([\d.]+)", versions)
+        assert lowest
+        assert oldest[name] in (lowest[1], f"{lowest[1]}.0")
+
+
 def test_changelog_begins_with_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert re.findall(r"(?m)^## (\S+)", changelog)[0] == check_reverse_mx.__version__
