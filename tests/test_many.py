@@ -263,7 +263,7 @@ def test_host_with_thousands_of_addresses_is_bounded(plugin: Plugin) -> None:
     text += "".join(f"mail.example.com. A 10.0.{i // 250}.{i % 250}\n" for i in range(2000))
     with NameServer(text) as server:
         output = plugin.ask(server, "-d", "example.com", "-4", covered=False)
-        assert sum(query.rdtype == "PTR" for query in server.queries) == 500
+        assert len({query.name for query in server.queries if query.rdtype == "PTR"}) == 500
     assert output.seconds < 5
     assert output.perfdata["missing_ptr"] == "500;;;0"
     assert re.search(r"; \d+ more problems, see -v$", output.status)
