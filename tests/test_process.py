@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import fcntl
+import json
 import os
 import re
 import signal
@@ -16,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Plugin, zone
+from conftest import ROOT, Output, Plugin, zone
 from nameserver import NameServer
 
 ONE_HOST = zone(
@@ -283,3 +285,122 @@ def test_interrupt_at_any_moment_gives_one_line(
     print(dict(endings))
     assert endings["interrupted"] >= 5, endings
     assert endings["ended before"] >= 1, endings
+
+
+# What is left behind, and what it takes
+
+LEFT_BEHIND = """
+import json, os, sys, threading
+import check_reverse_mx
+
+def left():
+    files = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd != "3"]
+    with open(f"/proc/self/task/{os.getpid()}/children") as children:
+        return sorted(files), [t.name for t in threading.enumerate()], children.read()
+
+codes = []
+before = left()
+for arguments in json.loads(sys.argv[1]):
+    try:
+        check_reverse_mx.main(arguments)
+    except SystemExit as ended:
+        codes.append(ended.code)
+    check_reverse_mx.nagiosplugin.runtime.Runtime.instance = None
+    assert left() == before, (arguments, left(), before)
+sys.stderr.write(json.dumps(codes))
+"""
+
+
+def test_no_child_thread_socket_or_file_is_left_behind(plugin: Plugin) -> None:
+    text = ONE_HOST + zone(
+        """
+        local.example. MX 10 mail.local.example.
+        mail.local.example. A 127.0.0.1
+        ! silent.example. MX drop
+        ! cut.example. MX notcp
+        ! stalled.example. MX stall
+        ! long.example. MX truncate
+        ! forged.example. MX storm
+        ! failing.example. MX rcode SERVFAIL
+        """
+    )
+    ends: dict[int, list[tuple[str, ...]]] = {
+        0: [("example.com",), ("example.com", "-v", "--authoritative")],
+        2: [
+            ("local.example", "-v", "--smtp", "--smtp-port", "1"),
+            ("cut.example",),
+            ("long.example",),
+            ("failing.example", "-vv"),
+        ],
+        3: [("silent.example",), ("stalled.example",), ("forged.example",), ("a..b",)],
+    }
+    with NameServer(text) as server:
+        where = ("-s", server.address, "-p", str(server.port), "-t", "2", "-d")
+        runs = [[*where, *arguments] for group in ends.values() for arguments in group]
+        ended = subprocess.run(
+            [plugin.python, "-c", LEFT_BEHIND, json.dumps(runs)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert ended.stderr == json.dumps([code for code, group in ends.items() for _ in group])
+
+
+def sound_domains(count: int) -> str:
+    """Return the zone of so many domains, each on a mail host of its own."""
+    return zone(
+        "".join(
+            f"d{n}.example. MX 10 mail.d{n}.example.\n"
+            f"mail.d{n}.example. A 10.0.0.{n}\n10.0.0.{n} PTR mail.d{n}.example.\n"
+            for n in range(count)
+        )
+    )
+
+
+@pytest.mark.parametrize("resolvers", [1, 3])
+@pytest.mark.parametrize("files", [64, 32, 16])
+def test_few_descriptors_make_it_slower_not_wrong(
+    plugin: Plugin, files: int, resolvers: int
+) -> None:
+    # What is truncated takes a second socket.
+    text = sound_domains(200) + "! * PTR truncate"
+    arguments = ["-d", *(f"d{number}.example" for number in range(200)), "-t", "30"]
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(NameServer(text))
+        for number in range(2, resolvers + 1):
+            address = f"127.0.0.{number}"
+            stack.enter_context(NameServer("! * * drop", address, server.port))
+            arguments = ["-s", address, *arguments]
+        output = plugin.ask(server, *arguments, within=("prlimit", f"--nofile={files}"))
+    assert (output.status, output.code, output.stderr) == (
+        "REVERSE_MX OK - 200 domains: 200 mail hosts, 200 addresses, reverse DNS matches",
+        0,
+        "",
+    )
+
+
+def run_side_by_side(plugin: Plugin, count: int, timeout: str) -> list[Output]:
+    with NameServer(ONE_HOST) as server, ThreadPoolExecutor(count) as pool:
+        arguments = ("-d", "example.com", "-t", timeout)
+        runs = [pool.submit(plugin.ask, server, *arguments, covered=False) for _ in range(count)]
+        return [run.result() for run in runs]
+
+
+def test_200_runs_side_by_side_all_end_in_time(newest: Plugin) -> None:
+    outputs = run_side_by_side(newest, 200, "60")
+    assert {(output.code, output.status, output.stderr) for output in outputs} == {(0, OK, "")}
+    # From its start, which each waits for, to its end.
+    assert max(output.seconds for output in outputs) < 60
+
+
+def test_more_runs_than_the_machine_can_do_in_time_are_unknown(newest: Plugin) -> None:
+    outputs = run_side_by_side(newest, 50, "0.8")
+    endings = collections.Counter((output.code, output.status) for output in outputs)
+    del endings[0, OK]
+    assert endings
+    for (code, status), _ in endings.items():
+        assert code == 3
+        assert status.startswith("REVERSE_MX UNKNOWN - example.com: ")
+        assert set(re.findall(r"\[([a-z-]+)\]", status)) == {"dns-timeout"}
+    assert {output.stderr for output in outputs} == {""}
