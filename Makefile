@@ -5,6 +5,7 @@
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in half an hour
 # make lock   renew what is pinned in tests/requirements/
+# make fuzz   hostile answers and made-up zones, other ones each time, for half an hour
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
@@ -16,7 +17,7 @@ PINNED = $(PIP) --require-hashes -r $(LOCKS)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test deb man completion scale bench mutation lock check-tools clean
+.PHONY: demo test deb man completion scale bench fuzz mutation lock check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -54,6 +55,10 @@ bench: check-tools .venv-bench/.made .venv-peers/.made
 mutation: check-tools .venv-mutation/.mutation
 	$(PYTHON) tests/debian.py .debian $(DEBIAN)
 	.venv-mutation/bin/python tests/mutation.py
+
+fuzz: check-tools .venv/.test
+	.venv/bin/python tests/fuzz.py --answers 100000 --write
+	.venv/bin/python tests/test_properties.py 1000
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works

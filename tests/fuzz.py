@@ -63,6 +63,7 @@ TC, RA, AA, QR = 0x200, 0x80, 0x400, 0x8000
 SELF = b"\xc0\x0c"  # a compression pointer to the question
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IP_PKTINFO = 0x8914, 0x8916, 0x891C, 8
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+HANDLED = (signal.SIGTERM, signal.SIGVTALRM)
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
@@ -571,6 +572,7 @@ def run_plugin(arguments: Sequence[str], encoding: str) -> Result:
     stdout = io.TextIOWrapper(io.BytesIO(), encoding, newline="")
     stderr = io.StringIO()
     code: object = None
+    handlers = {number: signal.getsignal(number) for number in HANDLED}
     starved_before = starved()
     started = time.monotonic()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -579,6 +581,8 @@ def run_plugin(arguments: Sequence[str], encoding: str) -> Result:
         except SystemExit as ended:
             code = ended.code
     seconds = time.monotonic() - started - (starved() - starved_before)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     stdout.flush()
     written = stdout.buffer.getvalue()
     return Result(code, written.decode(encoding), stderr.getvalue(), seconds)

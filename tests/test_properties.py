@@ -1,0 +1,273 @@
+"""What holds of every zone: the verdict is that of an oracle that sees only the zone's data.
+
+hypothesis makes up the zones, with the same ones in every run of ``make test``, and the plugin
+runs in this process against a name server that holds them. ``python tests/test_properties.py 1000``
+tries others each time, so many for each property, and writes into the documentation what came out.
+"""
+
+from __future__ import annotations
+
+import collections
+import ipaddress
+import os
+import random
+import re
+import sys
+from typing import Any, NamedTuple
+
+import hypothesis.strategies as st
+import pytest
+from figures import DOCS, machine, table, write_block
+from fuzz import Result, run_plugin
+from hypothesis import HealthCheck, given, settings
+from nameserver import NameServer
+
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "80"))
+PROPERTY = settings(
+    max_examples=EXAMPLES,
+    derandomize="PROPERTY_EXAMPLES" not in os.environ,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+DOMAIN = "domain.test."
+HOSTS = ["m1.example.net.", "m2.example.net.", "m_3.example.net.", "host-192-0-2-1.example.net."]
+ALIASES = ["alias1.example.net.", "alias2.example.net."]
+NO_HOST_NAMES = ["-m.example.net.", "192.0.2.1.", ".", r"m\032x.example.net."]
+LITERALS = [".", "192.0.2.9."]
+ADDRESSES = ["192.0.2.1", "192.0.2.2", "10.0.0.1", "127.0.0.1", "224.0.0.1"]
+ADDRESSES6 = ["2001:db8::1", "2001:db8::2", "fd00::1", "fe80::1"]
+GONE = "gone.example.net."
+
+CRITICAL = {
+    *("no-such-domain", "invalid-mx", "no-address", "unusable-address", "missing-ptr"),
+    *("unconfirmed-ptr", "invalid-ptr", "dns-failure"),
+}
+NOTES = {"private-address"}
+WORST_FIRST = ["CRITICAL", "WARNING", "UNKNOWN", "OK"]
+
+Data = dict[tuple[str, str], list[str]]
+Questions = frozenset[tuple[str, str]]
+
+
+# What the runs gave, by property: states, and findings.
+tried: dict[str, collections.Counter[str]] = {}
+
+
+def reverse(address: str) -> str:
+    return ipaddress.ip_address(address).reverse_pointer + "."
+
+
+def subsets(of: list[str], most: int = 3) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(of), unique=True, max_size=most)
+
+
+@st.composite
+def zones(draw: st.DrawFn) -> Data:
+    """A domain, mail hosts that share addresses, aliases, and PTR names of every kind."""
+    zone: Data = {}
+    targets = [*HOSTS[:2], *HOSTS, *ALIASES, GONE, *LITERALS]
+    chosen = draw(subsets(targets))
+    zone[DOMAIN, "MX"] = [f"{draw(st.sampled_from([0, 10, 20]))} {target}" for target in chosen]
+    zone[DOMAIN, "TXT"] = draw(subsets(["here"]))
+    for host in [*HOSTS, DOMAIN]:
+        zone[host, "A"] = draw(subsets(ADDRESSES[:2]) | subsets(ADDRESSES))
+        zone[host, "AAAA"] = draw(st.just([]) | subsets(ADDRESSES6))
+    for number, alias in enumerate(ALIASES):
+        zone[alias, "CNAME"] = [draw(st.sampled_from([*HOSTS, GONE, *ALIASES[number + 1 :]]))]
+    names = [*HOSTS, *ALIASES, GONE, *NO_HOST_NAMES]
+    for address in ADDRESSES + ADDRESSES6:
+        owner = reverse(address)
+        if draw(st.integers(0, 5)) == 0:
+            zone[owner, "CNAME"] = [owner := f"classless.{owner}"]
+        holders = [host for host in HOSTS if address in (*zone[host, "A"], *zone[host, "AAAA"])]
+        zone[owner, "PTR"] = draw(st.just(holders) | subsets(HOSTS) | subsets(names))
+    return {question: records for question, records in zone.items() if records}
+
+
+# The oracle.
+
+
+class Found(NamedTuple):
+    state: str
+    findings: set[str]
+
+
+def oracle(zone: Data, failing: Questions = frozenset()) -> Found:
+    """Decide from the data alone, of which the ``failing`` questions cannot be had."""
+    found: set[str] = set()
+    expected: dict[str, set[str]] = {}
+
+    def look(name: str, rdtype: str) -> tuple[list[str], list[str] | None]:
+        """The chain of aliases, and the records at its end; None if the lookup fails."""
+        if (name, rdtype) in failing:
+            found.add("dns-failure")
+            return [name], None
+        chain = [name]
+        while (chain[-1], "CNAME") in zone:
+            chain += zone[chain[-1], "CNAME"]
+        return chain, zone.get((chain[-1], rdtype), [])
+
+    mx = look(DOMAIN, "MX")[1]
+    exists = any(owner == DOMAIN for owner, _ in zone)
+    targets = [record.split()[1] for record in mx or ()]
+    if mx == []:
+        found.add("implicit-mx" if exists else "no-such-domain")
+    if targets == ["."]:
+        found.add("null-mx")
+        targets = []
+    for target in targets or [DOMAIN] * (mx == [] and exists):
+        if target in LITERALS:
+            found.add("invalid-mx")
+            continue
+        lookups = [look(target, rdtype) for rdtype in ("A", "AAAA")]
+        chain = max((chain for chain, _ in lookups), key=len)
+        found |= {"mx-is-alias"} if len(chain) > 1 else set()
+        found |= {"no-address"} if [records for _, records in lookups] == [[], []] else set()
+        for address in (address for _, records in lookups for address in records or ()):
+            expected.setdefault(address, set()).update(chain)
+    for address, hosts in expected.items():
+        found |= {"private-address"} if address in ("10.0.0.1", "fd00::1") else set()
+        if address in ("127.0.0.1", "224.0.0.1", "fe80::1"):
+            found.add("unusable-address")
+            continue
+        names = look(reverse(address), "PTR")[1]
+        family = "AAAA" if ":" in address else "A"
+        good = [name for name in names or () if name not in NO_HOST_NAMES]
+        forward = {name: look(name, family)[1] for name in good}
+        unknown = [name for name in good if forward[name] is None]
+        holding = [name for name in good if address in (forward[name] or ())]
+        if names == []:
+            found.add("missing-ptr")
+        elif names and not good:
+            found.add("invalid-ptr")
+        elif names and not holding and not unknown:
+            found.add("unconfirmed-ptr")
+        elif names and holding and len(holding) + len(unknown) < len(names):
+            found.add("mixed-ptr")
+        found |= {"name-mismatch"} if holding and hosts.isdisjoint(names or ()) else set()
+        found |= {"underscore-ptr"} if any("_" in name for name in holding) else set()
+        found |= {"generic-ptr"} if address == "192.0.2.1" and HOSTS[3] in good else set()
+    problems = found - NOTES
+    state = "CRITICAL" if problems & CRITICAL else "WARNING" if problems else "OK"
+    return Found(state, found)
+
+
+# What the plugin says.
+
+
+def text_of(zone: Data, faults: str = "", order: random.Random | None = None) -> str:
+    lines = [f"{name} {rdtype} {data}\n" for (name, rdtype), all_ in zone.items() for data in all_]
+    if order is not None:
+        order.shuffle(lines)
+    return "".join(lines) + faults
+
+
+def run(text: str, *arguments: str) -> Result:
+    with NameServer(text) as server:
+        where = ("-s", server.address, "-p", str(server.port))
+        result = run_plugin([*where, "-d", DOMAIN, "-v", *arguments], "utf-8")
+    assert result.stderr == ""
+    return result
+
+
+def said(result: Result) -> Found:
+    state = re.match("REVERSE_MX ([A-Z]+) - ", result.stdout)
+    assert state
+    assert ["OK", "WARNING", "CRITICAL", "UNKNOWN"].index(state[1]) == result.code
+    named = re.findall(r"(?m)^ +(?:CRITICAL|WARNING|UNKNOWN|NOTE) \[([a-z-]+)\]", result.stdout)
+    return Found(state[1], set(named))
+
+
+def count(prop: str, found: Found) -> None:
+    tried.setdefault(prop, collections.Counter()).update([found.state, *found.findings])
+
+
+@PROPERTY
+@given(zone=zones())
+def test_verdict_is_that_of_the_oracle(zone: Data) -> None:
+    expected = oracle(zone)
+    assert said(run(text_of(zone))) == expected
+    count("the verdict is that of the oracle", expected)
+
+
+def questions(zone: Data) -> st.SearchStrategy[Questions]:
+    """Some of the questions that the plugin may ask of a zone."""
+    names = [DOMAIN, *HOSTS, *ALIASES, GONE]
+    asked = [(name, rdtype) for name in names for rdtype in ("A", "AAAA")]
+    asked += [(reverse(address), "PTR") for address in ADDRESSES + ADDRESSES6]
+    asked += [(DOMAIN, "MX")] * 2
+    return st.frozensets(st.sampled_from(asked), min_size=1, max_size=8)
+
+
+@PROPERTY
+@given(data=st.data())
+def test_failed_lookup_is_never_a_missing_record(data: st.DataObject) -> None:
+    zone = data.draw(zones())
+    failing = data.draw(questions(zone))
+    rcode = data.draw(st.sampled_from(["SERVFAIL", "REFUSED", "NOTIMP"]))
+    faults = "".join(f"! {name} {rdtype} rcode {rcode}\n" for name, rdtype in failing)
+    expected = oracle(zone, failing)
+    assert said(run(text_of(zone, faults))) == expected
+    count("a failed lookup is never a missing record", expected)
+
+
+@pytest.mark.parametrize("silent", ["MX", "A", "PTR"])
+def test_silence_is_never_a_missing_record(silent: str) -> None:
+    sound: Data = {
+        (DOMAIN, "MX"): ["10 m1.example.net."],
+        ("m1.example.net.", "A"): ["192.0.2.2"],
+        (reverse("192.0.2.2"), "PTR"): ["m1.example.net."],
+    }
+    for zone in (sound, {question: sound[question] for question in list(sound)[:2]}, {}):
+        result = run(text_of(zone, f"! * {silent} drop\n"), "-t", "0.6")
+        missing = {"missing-ptr", "no-address", "no-such-domain", "implicit-mx", "unconfirmed-ptr"}
+        allowed = {"MX": set(), "A": {"no-such-domain"}, "PTR": {"no-such-domain"}}[silent]
+        assert not said(result).findings & missing - allowed
+
+
+@PROPERTY
+@given(zone=zones(), seed=st.integers(0, 2**16))
+def test_order_of_records_changes_nothing(zone: Data, seed: int) -> None:
+    first, second = (run(text_of(zone, order=order)) for order in (None, random.Random(seed)))
+    assert first.stdout.rpartition("| ")[0] == second.stdout.rpartition("| ")[0]
+    count("the order of the records changes nothing", said(first))
+
+
+@PROPERTY
+@given(data=st.data())
+def test_correct_ptr_never_worsens_it(data: st.DataObject) -> None:
+    zone = data.draw(zones())
+    host = data.draw(st.sampled_from(HOSTS[:2]))
+    addresses = [a for rdtype in ("A", "AAAA") for a in zone.get((host, rdtype), ())]
+    better: dict[tuple[str, str], Any] = dict(zone)
+    for address in addresses:
+        owner = zone.get((reverse(address), "CNAME"), [reverse(address)])[0]
+        better[owner, "PTR"] = list(dict.fromkeys([*zone.get((owner, "PTR"), ()), host]))
+    before, after = said(run(text_of(zone))), said(run(text_of(better)))
+    assert WORST_FIRST.index(after.state) >= WORST_FIRST.index(before.state)
+    count("a correct PTR never worsens it", after)
+
+
+def main(examples: str) -> None:
+    seed = random.randrange(1_000_000)
+    os.environ["PROPERTY_EXAMPLES"] = examples
+    code = pytest.main([__file__, "--quiet", f"--hypothesis-seed={seed}"])
+    if code:
+        sys.exit(code)
+    from test_properties import tried  # what pytest imported, not what is run here
+
+    rows = [
+        (prop, *(counts[state] for state in ("OK", "WARNING", "CRITICAL")))
+        for prop, counts in tried.items()
+    ]
+    findings = sorted(set().union(*tried.values()) - set(WORST_FIRST))
+    text = table(("property", "zones that are OK", "WARNING", "CRITICAL"), rows)
+    text += f"\nFindings met: {', '.join(f'`{finding}`' for finding in findings)}.\n"
+    text += f"\nSeed {seed}, on {machine()}.\n"
+    write_block(DOCS / "reliability.md", "properties", text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
