@@ -53,9 +53,11 @@ RUNS = 20
 
 SCRIPT = Path(sys.executable).with_name("check_reverse_mx")
 
-# Nothing of the tests is in the plugin's environment, and a dash more is all that it costs.
+# Nothing of the tests is in the plugin's environment, and a dash more is all that it costs. The
+# first checks wait until somebody listens to their results.
 WRAPPER = """\
 #!/bin/sh
+until [ -e {listening} ]; do sleep 0.05; done
 exec env -i PATH=/usr/bin:/bin LC_ALL=C {mark}="${mark}" {script} "$@"
 """
 ZONES_CONF = """\
@@ -173,8 +175,11 @@ class LoadedIcinga(Icinga):
 
     def prepare(self) -> None:
         super().prepare()
+        self.listening = self.directory / "listening"
         wrapper = self.plugins / "check_reverse_mx"
-        wrapper.write_text(WRAPPER.format(mark=MARK, script=shlex.quote(str(SCRIPT))))
+        places = {"listening": self.listening, "script": SCRIPT}
+        quoted = {name: shlex.quote(str(place)) for name, place in places.items()}
+        wrapper.write_text(WRAPPER.format(mark=MARK, **quoted))
 
     def __enter__(self) -> LoadedIcinga:
         super().__enter__()
@@ -185,6 +190,7 @@ class LoadedIcinga(Icinga):
         """Take note of every check until Icinga ends."""
         with contextlib.suppress(OSError, http.client.HTTPException):
             events = self.open("events", {"queue": "scale", "types": ["CheckResult"]}, None)
+            self.listening.touch()
             for line in events:
                 event = json.loads(line)
                 result = event["check_result"]
