@@ -123,19 +123,18 @@ def first_line(*argv: object) -> str:
 
 
 def row(measure: Measure, costs: Costs) -> tuple[str, ...]:
-    of, unit = measure.of(costs), measure.unit
-    figure = f"{measure.figure(costs):.2f}" if measure.by else unit.show(of)
-    goal, verdict = "", ""
-    limit = measure.at_least if measure.at_most is None else measure.at_most
+    of, show = measure.of(costs), measure.unit.show
+    by = measure.by(costs) if measure.by else None
     worse = measure.worse(costs)
-    if limit is not None and worse is not None:
-        sign = "≥" if measure.at_most is None else "≤"
-        goal = f"{sign} {limit:g}" if measure.by else f"{sign} {unit.show(limit)}"
-        verdict = "met" if worse <= 1 else f"missed by {worse - 1:.0%}"
-    source = f"{unit.show(of)} ÷ {unit.show(measure.by(costs))}" if measure.by else ""
     cost = costs[measure.command]
-    load = f"{1000 * cost.responder:.1f} ms, {cost.responder / cost.wall:.1%}"
-    return measure.what, goal, figure, verdict, source, load
+    return (
+        measure.what,
+        measure.goal,
+        show(of) if by is None else f"{measure.figure(costs):.2f}",
+        "" if worse is None else "met" if worse <= 1 else f"missed by {worse - 1:.0%}",
+        "" if by is None else f"{show(of)} ÷ {show(by)}",
+        f"{1000 * cost.responder:.1f} ms, {cost.responder / cost.wall:.1%}",
+    )
 
 
 if __name__ == "__main__":

@@ -43,6 +43,14 @@ class Measure(NamedTuple):
     at_least: Optional[float] = None
     relative: bool = True
 
+    @property
+    def goal(self) -> str:
+        """The goal in words, empty if there is none."""
+        limit, sign = (self.at_least, "≥") if self.at_most is None else (self.at_most, "≤")
+        if limit is None:
+            return ""
+        return f"{sign} {limit:.2f}" if self.by else f"{sign} {self.unit.show(limit)}"
+
     def figure(self, costs: Costs) -> float:
         return self.of(costs) / (self.by(costs) if self.by else 1)
 

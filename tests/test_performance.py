@@ -1,0 +1,46 @@
+"""The goals of the benchmark, held to in its short form: ratios, counts and memory, no seconds."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from bench.measures import MEASURES
+from figures import DOCS, ROOT, blocks
+
+PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+# A machine that is busy with other things shall not fail the tests, and worse code shall.
+MOST = 1.25
+
+Worse = dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def worse() -> Worse:
+    """How many times worse than its goal each figure is."""
+    assert PYTHON.exists(), f"{PYTHON} is missing: make test makes it"
+    ended = subprocess.run(
+        [str(PYTHON), "-m", "bench", "--short"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return {name: times for name, times in json.loads(ended.stdout).items() if times is not None}
+
+
+@pytest.mark.parametrize(
+    "name", [measure.name for measure in MEASURES if measure.goal and measure.relative]
+)
+def test_figure_is_not_worse_than_its_goal_by_a_quarter(worse: Worse, name: str) -> None:
+    print(f"{name}: {worse[name]:.3f} times its goal")
+    assert worse[name] <= MOST
+
+
+def test_document_has_every_measure_with_its_goal() -> None:
+    rows = re.findall(r"(?m)^\| (.*?) \| (.*?) \| ", blocks(DOCS / "performance.md")["figures"])
+    assert rows[2:] == [(measure.what, measure.goal) for measure in MEASURES]
