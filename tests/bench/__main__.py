@@ -125,13 +125,12 @@ def first_line(*argv: object) -> str:
 def row(measure: Measure, costs: Costs) -> tuple[str, ...]:
     of, show = measure.of(costs), measure.unit.show
     by = measure.by(costs) if measure.by else None
-    worse = measure.worse(costs)
     cost = costs[measure.command]
     return (
         measure.what,
         measure.goal,
         show(of) if by is None else f"{measure.figure(costs):.2f}",
-        "" if worse is None else "met" if worse <= 1 else f"missed by {worse - 1:.0%}",
+        measure.verdict(costs),
         "" if by is None else f"{show(of)} ÷ {show(by)}",
         f"{1000 * cost.responder:.1f} ms, {cost.responder / cost.wall:.1%}",
     )

@@ -54,6 +54,14 @@ class Measure(NamedTuple):
     def figure(self, costs: Costs) -> float:
         return self.of(costs) / (self.by(costs) if self.by else 1)
 
+    def verdict(self, costs: Costs) -> str:
+        """Say whether the goal is met, or which part of it is missing or too much."""
+        worse = self.worse(costs)
+        if worse is None:
+            return ""
+        missed = worse - 1 if self.at_most is not None else 1 - 1 / worse
+        return f"missed by {missed:.0%}" if missed > 0 else "met"
+
     def worse(self, costs: Costs) -> Optional[float]:
         """Return how many times worse than its goal it is; up to 1 it is met."""
         figure = self.figure(costs)
