@@ -892,6 +892,9 @@ class Lookup:
         elif _is_referral(response, aliases) and not (self._question.at and aliases):
             self._failed(exchange, Outcome.REFERRAL, _referral_reason(response) + remarks)
             return
+        elif _is_beside_the_question(response, self._question.rdtype):
+            self._failed(exchange, Outcome.FAILURE, "records of other names" + remarks)
+            return
         else:
             outcome = Outcome.NODATA
         self._end(
@@ -945,6 +948,12 @@ def _is_referral(response: dns.message.Message, aliases: Sequence[Name]) -> bool
     recursive = bool(response.flags & dns.flags.RA)
     authoritative = bool(response.flags & dns.flags.AA) and not aliases
     return NS in types or not (recursive or authoritative)
+
+
+def _is_beside_the_question(response: dns.message.Message, rdtype: RdataType) -> bool:
+    """Tell records of other names from a denial, which has the zone's SOA (RFC 2308, 2.2)."""
+    answered = {rrset.rdtype for rrset in response.answer}
+    return rdtype in answered and SOA not in {rrset.rdtype for rrset in response.authority}
 
 
 def _referral_reason(response: dns.message.Message) -> str:

@@ -14,7 +14,9 @@ begin with `;` are comments, lines that begin with `!` are faults: `! OWNER TYPE
     noedns               FORMERR to queries with EDNS
     badvers              BADVERS to queries with EDNS
     dropedns             no answer to queries with EDNS
+    ignoreedns           no OPT record in the answer
     badopt               an OPT record with an option that is longer than the record
+    twoopts              two OPT records
     truncate             TC=1 over UDP
     notcp                TC=1 over UDP, TCP connections are reset
     trickle              TC=1 over UDP, one octet a second over TCP
@@ -30,6 +32,7 @@ begin with `;` are comments, lines that begin with `!` are faults: `! OWNER TYPE
     referral [NS]        a referral to the root name server NS, RA=0
     norecursion          RA=0, CNAMEs are not followed, no SOA
     otherowner           the records belong to another name
+    stranger             records of another name before the true ones
     case                 owner names and question with their case swapped
     nxdomain             NXDOMAIN whatever the data
 """
@@ -86,8 +89,8 @@ FALSE_DATA = {
     "TXT": "false",
 }
 PLAIN_FAULTS = re.compile(
-    "noedns|badvers|dropedns|badopt|truncate|notcp|trickle|stall|wrongid|wrongquestion|spoof"
-    "|duplicate|garbage|heavy|short|norecursion|otherowner|case|nxdomain"
+    "noedns|badvers|dropedns|ignoreedns|badopt|twoopts|truncate|notcp|trickle|stall|wrongid|wrongquestion|spoof"
+    "|duplicate|garbage|heavy|short|norecursion|otherowner|stranger|case|nxdomain"
 )
 
 Name = dns.name.Name
@@ -298,6 +301,8 @@ def respond(zone: Zone, asked: Asked, active: list[Fault], transport: str) -> by
         rcode, answer, authority = NOERROR, true or false_records(OTHER, rdtype), []
         for rrset in answer:
             rrset.name = OTHER
+    if "stranger" in faults:
+        answer = false_records(OTHER, rdtype) + answer
     if "rcode" in faults:
         rcode = faults["rcode"].rcode
     if query.edns > 0 or (asked.edns and "badvers" in faults):
@@ -314,7 +319,7 @@ def respond(zone: Zone, asked: Asked, active: list[Fault], transport: str) -> by
         response.question = [dns.rrset.RRset(swap_case(name), IN, rdtype)]
         for rrset in answer + authority:
             rrset.name = swap_case(rrset.name)
-    if asked.edns:
+    if asked.edns and "ignoreedns" not in faults:
         options = [fault.option for fault in active if fault.option]
         if "badopt" in faults:
             options.append(dns.edns.GenericOption(dns.edns.OptionType.NSID, b""))
@@ -329,6 +334,9 @@ def respond(zone: Zone, asked: Asked, active: list[Fault], transport: str) -> by
         wire = response.to_wire(max_size=limit)
     if asked.edns and "badopt" in faults:
         wire = wire[:-2] + b"\xff\xff"  # the length of the last option
+    if asked.edns and "twoopts" in faults:
+        opt = wire[-11:]
+        wire = wire[:10] + struct.pack("!H", 2) + wire[12:] + opt
     return wire
 
 
@@ -397,7 +405,13 @@ class Connection:
 
 
 class NameServer(contextlib.AbstractContextManager["NameServer"]):
-    def __init__(self, zone_text: str, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        zone_text: str,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        listens_on_tcp: bool = True,
+    ) -> None:
         self.queries: list[Query] = []
         self._zone = Zone(zone_text)
         self._asked: dict[bytes, Asked] = {}
@@ -410,7 +424,9 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
         self._waker, woken = socket.socketpair()
         self.selector = selectors.DefaultSelector()
         self.selector.register(self._udp, selectors.EVENT_READ, self._receive)
-        self.selector.register(self._tcp, selectors.EVENT_READ, self._accept)
+        if listens_on_tcp:
+            self._tcp.listen(512)
+            self.selector.register(self._tcp, selectors.EVENT_READ, self._accept)
         self.selector.register(woken, selectors.EVENT_READ, lambda: None)
         self._thread = threading.Thread(target=self._serve, name="nameserver", daemon=True)
         self._thread.start()
@@ -419,6 +435,7 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
         self._stopping = True
         self._waker.close()
         self._thread.join()
+        self._tcp.close()
         for key in list(self.selector.get_map().values()):
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()
@@ -437,7 +454,6 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
             try:
                 self._udp.bind((address, port))
                 self._tcp.bind(self._udp.getsockname())
-                self._tcp.listen(512)
                 return
             except OSError:
                 self._udp.close()

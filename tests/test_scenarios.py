@@ -51,6 +51,13 @@ class Scenario:
         return " ".join(["time", *times, *counts])
 
 
+def aliases(owner: str, links: int) -> str:
+    """Return a chain of so many CNAMEs and the owner name of what is at its end."""
+    owners = [owner, *(f"c{number}.example." for number in range(1, links + 1))]
+    records = [f"{name} CNAME {target}" for name, target in zip(owners, owners[1:])]
+    return "\n".join([*records, owners[-1]]) + " "
+
+
 CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
 
 SCENARIOS = [
@@ -787,7 +794,10 @@ SCENARIOS = [
         for kind, fault in (
             ("formerr-to-edns", "noedns"),
             ("badvers-to-edns", "badvers"),
+            ("edns-ignored", "ignoreedns"),
             ("malformed-opt-falls-back", "badopt"),
+            ("two-opts-fall-back", "twoopts"),
+            ("records-of-another-name-beside-the-true-ones", "stranger"),
             ("edns-dropped", "dropedns"),
             ("truncated-then-tcp", "truncate"),
             ("spoofed-answers-ignored", "spoof"),
@@ -819,12 +829,85 @@ SCENARIOS = [
     ),
     # Records of other names are no answer.
     Scenario(
-        "crit-records-of-another-name-are-no-answer",
+        "crit-records-of-another-name-are-no-answer-and-no-nodata",
         GOOD + "\n! 192.0.2.25 PTR otherowner",
-        "CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record (NODATA)"
+        "CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed: records of"
+        " other names from 127.0.0.1#PORT [dns-failure]",
+        "mx address ptr",
+        "1 1 0 0 0 1",
+    ),
+    # Other ways to a PTR record.
+    *(
+        Scenario(
+            f"ok-ptr-behind-{links}-aliases",
+            MAIL + aliases("192.0.2.25", links) + "PTR mail.example.com.",
+            "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+            "mx address ptr",
+        )
+        for links in (1, 15)
+    ),
+    # dnspython follows 15; the resolvers in use give up before.
+    *(
+        Scenario(
+            f"crit-ptr-behind-{links}-aliases-is-no-missing-ptr",
+            MAIL + aliases("192.0.2.25", links) + "PTR mail.example.com.",
+            "CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed: CNAME loop"
+            " or too long a chain (25.2.0.192.in-addr.arpa, c1.example, c2.example, c3.example)"
+            " from 127.0.0.1#PORT [dns-failure]",
+            "mx address ptr",
+            "1 1 0 0 0 1",
+        )
+        for links in (16, 17)
+    ),
+    Scenario(
+        "ok-ptr-name-behind-15-aliases",
+        GOOD + "\n192.0.2.25 PTR www.example.\n" + aliases("www.example.", 15) + "A 192.0.2.25",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+    ),
+    *(
+        Scenario(
+            f"crit-ptr-name-behind-{links}-aliases-is-no-unconfirmed-ptr",
+            MAIL
+            + "192.0.2.25 PTR www.example.\n"
+            + aliases("www.example.", links)
+            + "A 192.0.2.25",
+            "CRITICAL - example.com: A lookup of www.example, PTR of 192.0.2.25 (mail.example.com),"
+            " failed: CNAME loop or too long a chain (www.example, c1.example, c2.example,"
+            " c3.example) from 127.0.0.1#PORT [dns-failure]",
+            counts="1 1 0 0 0 1",
+        )
+        for links in (16, 17)
+    ),
+    Scenario(
+        "ok-dname-of-the-reverse-zone",
+        MAIL
+        + """
+        2.0.192.in-addr.arpa. DNAME rev.isp.example.
+        25.rev.isp.example. PTR mail.example.com.
+        """,
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+        "mx address ptr",
+    ),
+    Scenario(
+        "crit-missing-ptr-behind-dname",
+        MAIL + "2.0.192.in-addr.arpa. DNAME rev.isp.example.\nrev.isp.example. TXT here",
+        "CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record (NXDOMAIN)"
         " [missing-ptr]",
         "mx address ptr",
         "1 1 1 0 0 0",
+    ),
+    Scenario(
+        "ok-wildcard-ptr",
+        MAIL + "*.2.0.192.in-addr.arpa. PTR mail.example.com.",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+        "mx address ptr",
+    ),
+    Scenario(
+        "crit-wildcard-ptr-of-another-host",
+        MAIL + "*.192.in-addr.arpa. PTR pool.isp.example.\npool.isp.example. A 192.0.2.99",
+        "CRITICAL - example.com: 192.0.2.25 (mail.example.com) has PTR pool.isp.example,"
+        " which does not resolve back to it [unconfirmed-ptr]",
+        counts="1 1 0 1 0 0",
     ),
     # States as the user wants them.
     Scenario(
