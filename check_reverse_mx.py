@@ -532,6 +532,7 @@ class Answer:
     ``tries`` is 0 for a question that was not asked because the time was up.
     ``authoritative`` is the server's own claim (AA); ``authority`` are the RRsets of the section
     of that name, which say in which zone the name is, or to whom it is delegated.
+    ``servers`` is how many there were to ask, of which another might have answered otherwise.
     """
 
     question: Question
@@ -545,11 +546,17 @@ class Answer:
     tries: int = 0
     authoritative: bool = False
     authority: tuple[dns.rrset.RRset, ...] = ()
+    servers: int = 1
 
     @property
     def failed(self) -> bool:
         """Whether it is unknown what the DNS holds. Never true of a missing record."""
         return self.outcome not in (Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN)
+
+    @property
+    def denial(self) -> str:
+        """In which way there is no record, and of several servers which one said so."""
+        return self.outcome.value + (f" from {self.server}" if self.servers > 1 else "")
 
     @property
     def soa(self) -> Optional[tuple[Name, Any]]:
@@ -933,6 +940,7 @@ class Lookup:
                 tries=self._tries,
                 authoritative=self._authoritative,
                 authority=self._authority,
+                servers=len(self._exchanges),
             )
         )
 
@@ -2558,7 +2566,7 @@ def _number(number: int, singular: str, plural: str) -> str:
 
 def _no_record(answer: Answer) -> str:
     kind = answer.question.rdtype.name
-    return f"({kind} lookup failed)" if answer.failed else f"(no {kind}, {answer.outcome.value})"
+    return f"({kind} lookup failed)" if answer.failed else f"(no {kind}, {answer.denial})"
 
 
 class FindingsContext(nagiosplugin.Context):
@@ -2616,9 +2624,9 @@ class SubjectContext(FindingsContext):
             yield self._policy.failed_lookup(mx, "MX lookup")
         if mx.outcome is Outcome.NXDOMAIN:
             cure = Cure("fix", f"have {show_name(domain)} registered or delegated", domain)
-            yield found("no-such-domain", "", "the domain does not exist (NXDOMAIN)", cure)
+            yield found("no-such-domain", "", f"the domain does not exist ({mx.denial})", cure)
         if mx.outcome is Outcome.NODATA:
-            text = "no MX record (NODATA), mail goes to the domain's own addresses"
+            text = f"no MX record ({mx.denial}), mail goes to the domain's own addresses"
             cures = [Cure("fix", paste_mx(domain, 10, domain), domain)] if fact.addresses else []
             yield found("implicit-mx", "", text, *cures)
         if fact.null_mx:
@@ -2670,9 +2678,12 @@ class HostContext(FindingsContext):
         if outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
             record = f"{show_name(fact.names[-1])}. {kinds[0]} and its address"
             fix = Cure("fix", record, fact.names[-1])
-            text = f"has no {' or '.join(kinds)} record (NODATA)"
-            if Outcome.NXDOMAIN in outcomes:
-                text = "does not exist (NXDOMAIN)"
+            what = Outcome.NXDOMAIN if Outcome.NXDOMAIN in outcomes else Outcome.NODATA
+            denials = (answer.denial for answer in fact.lookups if answer.outcome is what)
+            denied = ", ".join(dict.fromkeys(denials))
+            text = f"has no {' or '.join(kinds)} record ({denied})"
+            if what is Outcome.NXDOMAIN:
+                text = f"does not exist ({denied})"
             elif len(kinds) == 1:
                 # With -4 or -6 it may well have an address of the other family.
                 text = f"{text}, and nothing else was asked for"
@@ -2722,7 +2733,7 @@ class AddressContext(FindingsContext):
             yield self._policy.failed_lookup(way.ptr, f"PTR lookup of {subject}")
         if way.missing:
             assert way.ptr is not None
-            text = f"has no PTR record ({way.ptr.outcome.value})"
+            text = f"has no PTR record ({way.ptr.denial})"
             yield found("missing-ptr", subject, text, better)
         for name in way.names:
             if name.forward is not None and name.forward.failed:

@@ -152,6 +152,95 @@ def test_every_server_is_named_when_none_helps(plugin: Plugin) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lie", "code", "text"),
+    [
+        pytest.param(
+            "! example.com. MX nxdomain",
+            2,
+            "CRITICAL - example.com: the domain does not exist (NXDOMAIN from {}) [no-such-domain]",
+            id="no-such-domain",
+        ),
+        pytest.param(
+            "! mail.example.com. * nxdomain",
+            2,
+            "CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN from {})"
+            " [no-address]",
+            id="no-address",
+        ),
+        pytest.param(
+            "! 192.0.2.25 PTR nxdomain",
+            2,
+            "CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record"
+            " (NXDOMAIN from {}) [missing-ptr]",
+            id="missing-ptr",
+        ),
+    ],
+)
+def test_server_that_says_nxdomain_is_named_if_there_are_others(
+    plugin: Plugin, lie: str, code: int, text: str
+) -> None:
+    with servers(zone(ONE_HOST + lie), ONE_HOST) as (first, second):
+        output = plugin.ask(first, "-s", second.address, "-d", "example.com")
+        alone = plugin.ask(first, "-d", "example.com")
+    liar = f"127.0.0.1#{first.port}"
+    assert (output.code, output.status) == (code, f"REVERSE_MX {text.format(liar)}")
+    assert (alone.code, alone.status) == (code, f"REVERSE_MX {text.replace(' from {}', '')}")
+
+
+def test_chain_names_the_server_that_denies_a_ptr_name(plugin: Plugin) -> None:
+    text = zone(
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. A 192.0.2.25
+        192.0.2.25 PTR www.example.com.
+        www.example.com. A 192.0.2.25
+        """
+    )
+    with servers(text + "! www.example.com. A nxdomain", text) as (first, second):
+        output = plugin.ask(first, "-s", second.address, "-d", "example.com", "-v")
+    assert output.code == 2
+    assert output.long[2] == (
+        "    192.0.2.25 PTR www.example.com (no A, NXDOMAIN from"
+        f" 127.0.0.1#{first.port})   CRITICAL"
+    )
+
+
+def test_refused_tcp_after_truncation_is_a_failure(plugin: Plugin) -> None:
+    with NameServer(ONE_HOST + "! * * truncate", listens_on_tcp=False) as server:
+        output = plugin.ask(server, "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: MX lookup failed: truncated answer, and over TCP"
+        f" connection refused from 127.0.0.1#{server.port} [dns-failure]"
+    )
+    assert output.code == 2
+
+
+def test_refused_tcp_after_truncation_sends_to_the_next_server(plugin: Plugin) -> None:
+    with (
+        NameServer(ONE_HOST + "! * * truncate", listens_on_tcp=False) as first,
+        NameServer(ONE_HOST, "127.0.0.2", first.port) as second,
+    ):
+        output = plugin.ask(first, "-s", second.address, "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
+    )
+
+
+def test_thousand_ptr_names_come_over_tcp(plugin: Plugin) -> None:
+    text = ONE_HOST + "*.example.net. A 192.0.2.25\n"
+    text += zone("".join(f"192.0.2.25 PTR n{n:03d}.example.net.\n" for n in range(999)))
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-d", "example.com")
+        transports = [query.transport for query in server.queries if query.rdtype == "PTR"]
+    assert transports == ["udp", "tcp"]
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: 192.0.2.25 (mail.example.com) has 900 PTR names that"
+        " were left out [too-many]"
+    )
+    assert output.code == 1
+
+
 def test_ipv6_server(plugin: Plugin) -> None:
     with NameServer(ONE_HOST, "::1") as server:
         assert plugin.ask(server, "-d", "example.com").code == 0
