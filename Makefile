@@ -121,6 +121,9 @@ check-tools:
 	@for tool in unshare prlimit mount; do command -v $$tool >/dev/null || { \
 	  echo "$$tool is missing (Debian: sudo apt install util-linux mount)" >&2; exit 1; }; done
 
+# What an ordinary user's .debian/chroot has belongs to that user's subordinate ids.
 clean:
+	[ "$$(id -u)" = 0 ] || [ ! -d .debian/chroot ] || \
+	  unshare --user --map-root-user --map-auto rm -rf .debian/chroot
 	rm -rf .venv .venv-oldest .venv-bench .venv-peers .venv-mutation .venv-lock .mutation .debian \
 	  build dist *.egg-info .coverage .coverage.*
