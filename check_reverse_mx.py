@@ -1102,6 +1102,9 @@ class Lookups:
             # An earlier event of this round may have closed the socket.
             if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]
                 key.data()
+            # Each of many long answers takes its time to read.
+            if time.monotonic() >= self._deadline:
+                break
 
     def _give_up(self) -> None:
         for _, _, lookup in self._timers:
@@ -1523,11 +1526,22 @@ def spells_address(name: Name, address: Address) -> bool:
             or _has_slice([int(p, 16) for p in parts], groups)
         ):
             return True
-        for first in range(len(parts)):
-            joined = itertools.accumulate(parts[first:])
-            if not spellings.isdisjoint(joined):
-                return True
+        if any(_has_whole_parts(parts, spelling) for spelling in spellings):
+            return True
     return False
+
+
+def _has_whole_parts(parts: Sequence[str], spelling: str) -> bool:
+    """Tell whether some neighbouring parts, whole, make the spelling."""
+    joined = "".join(parts)
+    if spelling not in joined:  # so for nearly every name; there may be many, and long ones
+        return False
+    ends = {0, *itertools.accumulate(map(len, parts))}
+    return any(
+        end - len(spelling) in ends and joined[end - len(spelling) : end] == spelling
+        for end in ends
+        if end >= len(spelling)
+    )
 
 
 def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
@@ -2555,9 +2569,10 @@ MOST_IN_LINE = 4
 MOST_LINES = 13
 
 
-def _enumerate(parts: Sequence[str], separator: str) -> str:
+def _enumerate(parts: Sequence[T], separator: str, show: Callable[[T], str] = str) -> str:
+    # What is not shown need not be made: punycode takes its time.
     more = [f"{len(parts) - MOST_IN_LINE} more"] if len(parts) > MOST_IN_LINE else []
-    return separator.join([*parts[:MOST_IN_LINE], *more])
+    return separator.join([*map(show, parts[:MOST_IN_LINE]), *more])
 
 
 def _number(number: int, singular: str, plural: str) -> str:
@@ -2593,8 +2608,8 @@ class FindingsContext(nagiosplugin.Context):
     def show(self, name: Name) -> str:
         return show_name(name, self._idn)
 
-    def show_all(self, names: Iterable[PtrName]) -> str:
-        return _enumerate([self.show(name.name) for name in names], ", ")
+    def show_all(self, names: Sequence[PtrName]) -> str:
+        return _enumerate(names, ", ", lambda name: self.show(name.name))
 
 
 class SubjectContext(FindingsContext):
@@ -2706,8 +2721,8 @@ class AddressContext(FindingsContext):
         way_there = "".join(f" CNAME {show_name(alias)}" for alias in way.ptr.aliases)
         if not way.names:
             return f"    {way.address}{way_there} {_no_record(way.ptr)}"
-        names = [self._name(name, way.address) for name in way.names]
-        return f"    {way.address}{way_there} {_enumerate(names, '; ')}"
+        names = _enumerate(way.names, "; ", lambda name: self._name(name, way.address))
+        return f"    {way.address}{way_there} {names}"
 
     def _name(self, name: PtrName, address: Address) -> str:
         if name.forward is None:
@@ -2715,8 +2730,8 @@ class AddressContext(FindingsContext):
         elif name.confirms(address):
             back = f"{name.forward.question.rdtype.name} {address}"
         elif name.forward.addresses:
-            others = [str(other) for other in name.forward.addresses]
-            back = f"{name.forward.question.rdtype.name} {_enumerate(others, ', ')}"
+            others = _enumerate(name.forward.addresses, ", ")
+            back = f"{name.forward.question.rdtype.name} {others}"
         else:
             back = _no_record(name.forward)
         return f"PTR {self.show(name.name)} {back}"
@@ -2802,14 +2817,13 @@ class AddressContext(FindingsContext):
     def _spelling(self, fact: MailAddress, subject: str, better: Cure) -> Iterator[Problem]:
         way = fact.way
         for name in way.names:
-            shown = self.show(name.name)
-            if name.confirms(way.address) and "_" in shown:
-                text = f"has PTR {shown}, with an underscore"
+            if name.confirms(way.address) and any(b"_" in label for label in name.name.labels):
+                text = f"has PTR {self.show(name.name)}, with an underscore"
                 what = "name the host without an underscore in its MX, address and PTR records"
                 cure = Cure("fix", what, way.owner) if "_" in better.record else better
                 yield self._policy.problem("underscore-ptr", subject, text, cure)
             if name.forward is not None and spells_address(name.name, way.address):
-                text = f"has PTR {shown}, which spells out the address"
+                text = f"has PTR {self.show(name.name)}, which spells out the address"
                 what = "name the host after its task in its MX, address and PTR records"
                 same = fact.canonical is None or spells_address(fact.canonical, way.address)
                 cure = Cure("fix", what, way.owner) if same else better
@@ -3612,6 +3626,19 @@ def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
     return expanded
 
 
+# How long after -t the check is broken off, whatever it is at: on a busy machine a result that
+# comes a little late is better than none.
+BACKSTOP_SECONDS = 0.2
+
+
+class OutOfTime(BaseException):
+    """The check took longer than it may: there was more to judge than a deadline foresees."""
+
+
+def _out_of_time(*_: object) -> NoReturn:
+    raise OutOfTime
+
+
 def process_started() -> float:
     """Return the ``time.monotonic()`` at which this process started.
 
@@ -3669,11 +3696,19 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     # nagiosplugin 1.3.2 would hold on to the standard output that it found when imported.
     nagiosplugin.runtime.Runtime.stdout = None  # type: ignore[assignment]
     code: object = 3
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        try:
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
             run(argv, idn)
-        except SystemExit as ended:
-            code = ended.code
+    except SystemExit as ended:
+        code = ended.code
+    except OutOfTime:
+        output = io.StringIO(
+            "REVERSE_MX UNKNOWN - the time was up before all was judged:"
+            " very many records, or a busy machine\n"
+        )
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
     if argv is None:
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
@@ -3696,6 +3731,9 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
     servers = options.servers or system_servers(parser)
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)
+    signal.signal(signal.SIGALRM, _out_of_time)
+    left = max(0.0, started + options.timeout - time.monotonic())
+    signal.setitimer(signal.ITIMER_REAL, left + BACKSTOP_SECONDS)
     policy = Policy(dict(options.states))
     lookups = Lookups(servers, options.port, deadline)
     authorities = Authorities(lookups, options.rdtypes)

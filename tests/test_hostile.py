@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from conftest import Plugin
+from nameserver import Connection, Datagram, NameServer
+
 FUZZ = Path(__file__).with_name("fuzz.py")
 CORPUS = Path(__file__).with_name("corpus")
+GRACE = 0.3
 
 
 def test_two_thousand_answers_from_hell() -> None:
@@ -20,3 +26,59 @@ def test_two_thousand_answers_from_hell() -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for file in kept:
         assert f"{Path(file).name}: holds" in ended.stdout
+
+
+class Flood(NameServer):
+    """A domain with 500 addresses, each with 100 PTR names that end in the same labels."""
+
+    def __init__(self, labels: list[bytes], own: bool) -> None:
+        """``own`` is whether each address has names of its own."""
+        super().__init__("")
+        self._tail = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+        self._own = own
+
+    def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+        end = wire.index(b"\0", 12) + 5
+        question = wire[12:end]
+        first, rdtype = question[1 : 1 + question[0]], question[-3]
+        records: list[bytes] = []
+        if rdtype == 15:
+            records = [b"\0\x0a\xc0\x0c"]
+        elif rdtype == 1 and first == b"example":
+            records = [bytes([20, 0, i // 100, i % 100 + 1]) for i in range(500)]
+        elif rdtype == 12:
+            at = 0xC000 | end + 12 + 5  # the tail of the first name
+            own = first + question[5:8].replace(b".", b"") if self._own else b""
+            labels = [b"%02d" % i + own.hex().encode() for i in range(100)]
+            names = [bytes([len(label)]) + label for label in labels]
+            at = 0xC000 | end + 12 + len(names[0])
+            records = [name + struct.pack("!H", at) for name in names]
+            records[0] = names[0] + self._tail
+        answer = b"".join(
+            struct.pack("!HHHIH", 0xC00C, rdtype, 1, 60, len(rdata)) + rdata for rdata in records
+        )
+        flags = 0x8180
+        if len(answer) > 1000 and asker.transport == "udp":
+            flags, answer, records = flags | 0x200, b"", []
+        header = struct.pack("!5H", flags, 1, len(records), 0, 0)
+        asker.send(wire[:2] + header + question + answer)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["the-same-names", "names-of-their-own"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param([b"example", b"net"], id="plain"),
+        pytest.param([b"1"] * 110, id="digits"),
+        pytest.param([b"xn--bcher-kva"] * 15, id="punycode"),
+    ],
+)
+@pytest.mark.parametrize("verbosity", ["", "-vv"])
+def test_fifty_thousand_ptr_names_are_judged_in_time(
+    newest: Plugin, labels: list[bytes], own: bool, verbosity: str
+) -> None:
+    with Flood(labels, own) as server:
+        arguments = ["-d", "example.com", "-4", "-t", "4", *verbosity.split()]
+        output = newest.ask(server, *arguments, covered=False, env={"PYTHONUTF8": "1"})
+    print(f"{output.seconds:.1f}", output.stdout[:200], output.stdout[-260:])
+    assert output.seconds < 4 + GRACE
