@@ -3717,6 +3717,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         # What is still in the buffer would fail once more at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 3
+    if argv is None:
+        # To take down the interpreter piece by piece would cost time, and nothing is left to save.
+        os._exit(code)  # type: ignore[arg-type]
     sys.exit(code)  # type: ignore[arg-type]
 
 
