@@ -6,6 +6,7 @@
 # make mutation   whether a test notices each small change of the judgements, in half an hour
 # make lock   renew what is pinned in tests/requirements/
 # make fuzz   hostile answers and made-up zones, other ones each time, for half an hour
+# make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
@@ -17,7 +18,7 @@ PINNED = $(PIP) --require-hashes -r $(LOCKS)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test deb man completion scale bench fuzz mutation lock check-tools clean
+.PHONY: demo test deb man completion scale bench fuzz mutation lock loss check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -59,6 +60,10 @@ mutation: check-tools .venv-mutation/.mutation
 fuzz: check-tools .venv/.test
 	.venv/bin/python tests/fuzz.py --answers 100000 --write
 	.venv/bin/python tests/test_properties.py 1000
+
+# The long form of what tests/test_loss.py measures, for docs/reliability.md.
+loss: .venv/.test
+	.venv/bin/python tests/test_loss.py 2000
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works
@@ -118,7 +123,7 @@ venv-works:
 
 # What the tests run besides what they install; all of it is essential on Debian.
 check-tools:
-	@for tool in unshare prlimit mount; do command -v $$tool >/dev/null || { \
+	@for tool in unshare prlimit setpriv mount; do command -v $$tool >/dev/null || { \
 	  echo "$$tool is missing (Debian: sudo apt install util-linux mount)" >&2; exit 1; }; done
 
 # What an ordinary user's .debian/chroot has belongs to that user's subordinate ids.
