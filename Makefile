@@ -61,9 +61,10 @@ fuzz: check-tools .venv/.test
 	.venv/bin/python tests/fuzz.py --answers 100000 --write
 	.venv/bin/python tests/test_properties.py 1000
 
-# The long form of what tests/test_loss.py measures, for docs/reliability.md.
+# The long forms of two tests, which write what they measure to docs/reliability.md.
 loss: .venv/.test
 	.venv/bin/python tests/test_loss.py 2000
+	.venv/bin/python tests/test_process.py
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
 .venv/.demo: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works
