@@ -237,7 +237,7 @@ if __name__ == '__main__':
     sys.exit(main())
 """
 # Steps in which the whole run is gone through, until it has ended twice before the interrupt.
-MOMENTS = 20
+MOMENTS = 12
 
 
 def is_caught(process: subprocess.Popen[str]) -> bool:
