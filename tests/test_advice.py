@@ -124,6 +124,21 @@ CASES = [
     ),
     pytest.param(
         "unconfirmed-ptr",
+        MAIL
+        + """
+        192.0.2.25 PTR alias.example.com.
+        alias.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.99
+        """,
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR alias.example.com.\n{THEIRS}"
+        "or fix: real.example.net. A 192.0.2.25\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="unconfirmed-ptr-that-is-an-alias",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
         MAIL + "192.0.2.25 PTR isp.example.",
         "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
         f"remove: 25.2.0.192.in-addr.arpa. PTR isp.example.\n{THEIRS}"

@@ -226,11 +226,10 @@ def test_dead_server_is_not_called_lame_before_it_is_certain(
     farm = Farm(stack, {REVERSE: GOOD})
     farm.nsd(2, {REVERSE: GOOD, "example.com": MX})
     stack.enter_context(silent(HOSTS[2], farm.port))
-    output = farm.ask(plugin, "--authoritative", "-t", "1.5")
-    assert output.status == (
-        f"REVERSE_MX UNKNOWN - example.com: {WITNESSES[3]}), {LAME} did not answer in time"
-        " [dns-timeout]"
-    )
+    output = farm.ask(plugin, "--authoritative", "-t", "1.5", "-v")
+    late = f"{WITNESSES[3]}), {LAME} did not answer in time"
+    assert output.status == f"REVERSE_MX UNKNOWN - example.com: {late} [dns-timeout]"
+    assert output.long[5] == f"        UNKNOWN [dns-timeout] {late}"
     assert output.code == 3
 
 

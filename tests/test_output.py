@@ -234,6 +234,46 @@ def test_one_v_draws_the_chain(plugin: Plugin) -> None:
     assert without_advice(output.long) == CHAIN
 
 
+def test_chain_shows_each_alias_on_the_way(plugin: Plugin) -> None:
+    text = zone(
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME www.example.com.
+        www.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        real.example.net. A 192.0.2.26
+        192.0.2.25 CNAME 25.0-31.2.0.192.in-addr.arpa.
+        25.0-31.2.0.192.in-addr.arpa. CNAME 25.isp.example.
+        25.isp.example. PTR real.example.net.
+        192.0.2.26 CNAME 26.isp.example.
+        """
+    )
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-4", "-v", "-d", "example.com")
+    assert without_advice(output.long) == [
+        "example.com",
+        "  MX 10 mail.example.com CNAME www.example.com CNAME real.example.net",
+        "    WARNING [mx-is-alias] is an MX target and an alias of real.example.net (CNAME)",
+        "    192.0.2.25 CNAME 25.0-31.2.0.192.in-addr.arpa CNAME 25.isp.example"
+        " PTR real.example.net A 192.0.2.25   OK",
+        "    192.0.2.26 CNAME 26.isp.example (no PTR, NXDOMAIN)   CRITICAL",
+        "      CRITICAL [missing-ptr] has no PTR record (NXDOMAIN)",
+    ]
+
+
+def test_chain_names_four_and_counts_the_others(plugin: Plugin) -> None:
+    names = "".join(f"\n192.0.2.25 PTR n{number}.example.net." for number in range(5))
+    back = "".join(f"\nn0.example.net. A 198.51.100.{number}" for number in range(6))
+    text = "example.com. MX 10 mail.example.com.\nmail.example.com. A 192.0.2.25"
+    with NameServer(zone(text + names + back)) as server:
+        output = plugin.ask(server, "-4", "-v", "-d", "example.com")
+    assert output.long[2] == (
+        "    192.0.2.25 PTR n0.example.net A 198.51.100.0, 198.51.100.1, 198.51.100.2,"
+        " 198.51.100.3, 2 more; PTR n1.example.net (no A, NXDOMAIN); PTR n2.example.net"
+        " (no A, NXDOMAIN); PTR n3.example.net (no A, NXDOMAIN); 1 more   CRITICAL"
+    )
+
+
 def test_two_v_list_every_lookup_in_the_order_of_the_chain(plugin: Plugin) -> None:
     with NameServer(BROKEN) as server:
         output = plugin.ask(server, "-4", "-vv", "-d", "example.com")

@@ -225,6 +225,17 @@ SCENARIOS = [
         "mx address ptr",
     ),
     Scenario(
+        "warn-implicit-mx-of-an-alias-is-no-mx-that-is-an-alias",
+        """
+        example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        192.0.2.25 PTR real.example.net.
+        """,
+        "WARNING - example.com: no MX record (NODATA), mail goes to the domain's own addresses"
+        " [implicit-mx]",
+        "mx address ptr confirm",
+    ),
+    Scenario(
         "crit-implicit-mx-without-address",
         "example.com. TXT here",
         "CRITICAL - example.com: example.com has no A or AAAA record (NODATA) [no-address];"
@@ -249,6 +260,14 @@ SCENARIOS = [
     Scenario(
         "crit-mx-is-ipv4-address",
         "example.com. MX 10 192.0.2.25.",
+        "CRITICAL - example.com: MX target 192.0.2.25 is an IP address, not a host name"
+        " [invalid-mx]",
+        "mx",
+        "1 0 0 0 0 0",
+    ),
+    Scenario(
+        "crit-mx-is-address-literal",
+        "example.com. MX 10 [192.0.2.25].",
         "CRITICAL - example.com: MX target 192.0.2.25 is an IP address, not a host name"
         " [invalid-mx]",
         "mx",
@@ -303,6 +322,14 @@ SCENARIOS = [
     Scenario(
         "crit-no-address-nxdomain",
         "example.com. MX 10 mail.example.com.",
+        "CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN) [no-address]",
+        "mx address",
+        "1 0 0 0 0 0",
+    ),
+    Scenario(
+        "crit-no-address-nxdomain-and-nodata",
+        "example.com. MX 10 mail.example.com.\nmail.example.com. TXT here"
+        "\n! mail.example.com. AAAA nxdomain",
         "CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN) [no-address]",
         "mx address",
         "1 0 0 0 0 0",
@@ -626,6 +653,7 @@ SCENARIOS = [
             ("reversed-beside-a-number", "25-2-0-192-7.example.net", "A", "192.0.2.25"),
             ("ipv6-groups", "h-2001-db8-0-0-0-0-0-25.example.net", "AAAA", "2001:db8::25"),
             ("ipv6-groups-after-a-number", "7-2001-db8-0-0-0-0-0-25.xyz", "AAAA", "2001:db8::25"),
+            ("ipv6-high-groups", "2001-db8-0-0-0-0-fe00-25.xyz", "AAAA", "2001:db8::fe00:25"),
             ("ipv6-groups-padded", "2001-0db8-0-0-0-0-0-0025.xyz", "AAAA", "2001:db8::25"),
             ("ipv6-compressed", "2001-db8--25.example.net", "AAAA", "2001:db8::25"),
             ("ipv6-compressed-after-a-dash", "h-2001-db8--25.xyz", "AAAA", "2001:db8::25"),

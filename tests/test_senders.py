@@ -175,6 +175,18 @@ def test_ignored_is_not_looked_up_and_is_counted_with_v(plugin: Plugin) -> None:
     ]
 
 
+def test_several_that_are_ignored_are_counted(plugin: Plugin) -> None:
+    text = (
+        GOOD + "\n    example.com. MX 5 a.filter.example.\n    example.com. MX 6 b.filter.example."
+    )
+    for address in ("198.51.100.1", "198.51.100.2"):
+        text += f"\n    mail.example.com. A {address}"
+    with NameServer(zone(text)) as server:
+        arguments = ("--ignore", "*.filter.example", "198.51.100.0/24")
+        output = plugin.ask(server, "-v", "-4", "-d", "example.com", *arguments)
+    assert output.long[0] == "example.com (2 mail hosts and 2 addresses ignored)"
+
+
 @pytest.mark.parametrize("more", [(), ("-v",), ("--authoritative",), ("--smtp", "--smtp-port=9")])
 def test_not_one_ptr_query_without_reverse(plugin: Plugin, more: tuple[str, ...]) -> None:
     text = GOOD + "\n    example.com. MX 20 gone.example.com."

@@ -1011,7 +1011,9 @@ def test_output_of_a_sound_record(plugin: Plugin) -> None:
     assert output.status.startswith("REVERSE_MX OK - example.com: ")
     assert output.code == 0
     # The mail host is one of them.
-    assert output.perfdata["addresses"].partition(";")[0] == "3"
+    assert output.counts.endswith(
+        " mail_hosts=1 addresses=3 missing_ptr=0 unconfirmed_ptr=0 name_mismatch=0 dns_errors=0"
+    )
     assert "  MX 10 mail.example.com" in output.long
     said = Said(output)
     assert said.errors == []
