@@ -1265,7 +1265,7 @@ class Greeting:
     """
 
     address: Address
-    host: Optional[Name]
+    host: Name
     names: tuple[Name, ...]
     connected: bool
     text: str
@@ -2356,6 +2356,7 @@ class Smtp:
     async def _greet(self, mail: MailAddress, places: Any) -> Greeting:
         import asyncio
 
+        assert mail.host is not None  # mail arrives at hosts, not at bare addresses
         address = mail.way.address
         received = bytearray()
         connected = False
@@ -2862,7 +2863,7 @@ class GreetingContext(FindingsContext):
 
     def problems(self, fact: Greeting) -> Iterator[Problem]:
         found = self._policy.problem
-        subject = f"SMTP server {fact.address} ({self.show(fact.host)})" if fact.host else ""
+        subject = f"SMTP server {fact.address} ({self.show(fact.host)})"
         if fact.seconds is None:
             yield found("dns-timeout", subject, "was not tried, the time was up")
         elif fact.silent:
