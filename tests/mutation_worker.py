@@ -43,8 +43,8 @@ import check_reverse_mx  # noqa: E402
 # Seconds that a test may take with a mutant, beside several times what it took without.
 PATIENCE = 20
 
-# Tests that start processes, and how many others make them needless.
-COSTLY = re.compile(r"tests/test_(authoritative|docs|lookups|smtp)\b")
+# Tests that start servers or take their time, and how many others make them needless.
+COSTLY = re.compile(r"tests/test_(authoritative|lookups|smtp)\b")
 ENOUGH = 20
 
 # How a mutant ends, if no test fails.
