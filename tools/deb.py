@@ -37,6 +37,8 @@ def build() -> Path:
         print(chroot.run("sh", "-ec", f"{lintian} --version; {lintian} *.changes").stdout, end="")
         (built,) = (chroot.root / "root").glob("*.deb")
         DIST.mkdir(exist_ok=True)
+        for old in DIST.glob("check-reverse-mx_*.deb"):
+            old.unlink()
         return Path(shutil.copy(built, DIST))
 
 
