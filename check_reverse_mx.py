@@ -1968,11 +1968,17 @@ def _power(count: int) -> str:
 
 
 class Bounds(NamedTuple):
-    """How much of one domain is followed, so that none can make the check work without end."""
+    """How much of one domain is followed, so that none can make the check work without end.
+
+    ``names`` are those of an address; of a run's addresses together so many more than
+    ``first_names`` of each are followed as ``further_names`` says.
+    """
 
     hosts: int = 100
     addresses: int = 500
     names: int = 100
+    first_names: int = 4
+    further_names: int = 1000
 
 
 class Ignored:
@@ -2269,6 +2275,7 @@ class WaysBack:
         self._bounds = bounds
         self._authorities = authorities
         self._promises: dict[Address, Promise[WayBack]] = {}
+        self._further_names = bounds.further_names
 
     def walk(self, address: Address) -> Promise[WayBack]:
         if address not in self._promises:
@@ -2280,7 +2287,10 @@ class WaysBack:
             return WayBack(address, None)
         ptr = await self._lookups.ask(reverse_name(address), PTR, "ptr")
         targets = sorted({record.target for record in ptr.records})
-        followed = targets[: self._bounds.names]
+        followed = targets[
+            : min(self._bounds.names, self._bounds.first_names + self._further_names)
+        ]
+        self._further_names -= max(0, len(followed) - self._bounds.first_names)
         rdtype = A if address.version == 4 else AAAA
         authorities = start(self._ask_authorities((reverse_name(address), *ptr.aliases)))
         names = await side_by_side(self._name(target, rdtype) for target in followed)
