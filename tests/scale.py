@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from figures import DOCS, machine, table, write_block
 from nameserver import NameServer
@@ -98,14 +99,26 @@ class Checked:
     state: int
 
 
+class Cpu(NamedTuple):
+    """Seconds of CPU: the plugin's in runs that have ended, Icinga's own, and the machine's."""
+
+    plugin: float
+    icinga: float
+    machine: float
+    clock: float
+
+    @classmethod
+    def between(cls, before: Cpu, after: Cpu) -> Cpu:
+        return cls(*(new - old for old, new in zip(before, after)))
+
+
 @dataclass(frozen=True)
 class Load:
     """What Icinga did with checks that fell due within a time."""
 
     offered: float  # a second
     checks: Sequence[Checked]
-    plugin_cpu: float
-    icinga_cpu: float
+    cpu: Cpu
 
     @property
     def seconds(self) -> float:
@@ -128,9 +141,11 @@ class Load:
         return mean(durations), max(durations)
 
     @property
-    def busy(self) -> float:
-        """The part of the machine's processors that plugin and Icinga took."""
-        return (self.plugin_cpu + self.icinga_cpu) / self.seconds / CORES
+    def busy(self) -> tuple[float, float]:
+        """The parts of the machine's processors that plugin and Icinga took, and all else."""
+        ours = self.cpu.plugin + self.cpu.icinga
+        there_was = self.cpu.clock * CORES
+        return ours / there_was, (self.cpu.machine - ours) / there_was
 
     @property
     def unknown(self) -> int:
@@ -207,8 +222,8 @@ class LoadedIcinga(Icinga):
                 )
                 self.checked.append(check)
 
-    def cpu(self) -> tuple[float, float]:
-        """Seconds of CPU that the plugin's runs which have ended took, and Icinga itself."""
+    def cpu(self) -> Cpu:
+        """What was spent so far."""
         plugin, icinga = 0, 0
         for number, line in self.processes().items():
             if "/icinga2 " in line.partition(" -")[0] + " ":
@@ -216,8 +231,10 @@ class LoadedIcinga(Icinga):
                 user, system, childrens_user, childrens_system = map(int, stat.split()[11:15])
                 icinga += user + system
                 plugin += childrens_user + childrens_system
+        fields = Path("/proc/stat").read_text().split()
+        machine = sum(int(field) for field in fields[1:4] + fields[6:8])  # without idle and iowait
         ticks = os.sysconf("SC_CLK_TCK")
-        return plugin / ticks, icinga / ticks
+        return Cpu(plugin / ticks, icinga / ticks, machine / ticks, time.monotonic())
 
     def first_checks(self) -> Load:
         """What follows a start: Icinga has all checked within a minute, or an interval if less."""
@@ -234,12 +251,14 @@ class LoadedIcinga(Icinga):
         """Let so many checks a second fall due, evenly."""
         due = round(rate * seconds)
         assert due <= self.number
+        later = time.time() + 3600
+        self._script(f"for (service in get_objects(Service)) {{ service.next_check = {later} }}")
+        wait_for(lambda: not self._running(), "the checks before do not end")
         begin = time.time() + 1
         self._script(
             f"""
             var number = 0
             for (service in get_objects(Service)) {{
-              service.next_check = {begin} + 3600
               if (number < {due}) {{
                 service.next_check = {begin} + number / {rate}
               }}
@@ -247,8 +266,8 @@ class LoadedIcinga(Icinga):
             }}
             """
         )
-        # Checks that were running before have an earlier time.
         since = begin - 0.5
+        time.sleep(max(0.0, begin - time.time()))
         cpu = self.cpu()
         wait_for(
             lambda: sum(check.due > since for check in self.checked) >= due,
@@ -257,10 +276,13 @@ class LoadedIcinga(Icinga):
         )
         return self._load(rate, since, cpu)
 
-    def _load(self, offered: float, since: float, cpu: tuple[float, float]) -> Load:
+    def _load(self, offered: float, since: float, cpu: Cpu) -> Load:
         checks = [check for check in self.checked if check.due > since]
-        plugin, icinga = (new - old for new, old in zip(self.cpu(), cpu))
-        return Load(offered, checks, plugin, icinga)
+        return Load(offered, checks, Cpu.between(cpu, self.cpu()))
+
+    def _running(self) -> int:
+        status = self.ask("status/CIB")["results"][0]["status"]
+        return int(status["current_concurrent_checks"])
 
     def _script(self, text: str) -> None:
         answer = self.ask("console/execute-script", {"command": text, "session": self.identity})
@@ -341,6 +363,10 @@ def pair(average_and_most: tuple[float, float]) -> str:
     return "{:.2f} s, {:.2f} s".format(*average_and_most)
 
 
+def parts(that_and_else: tuple[float, float]) -> str:
+    return "{:.0%}, {:.0%}".format(*that_and_else)
+
+
 def render(figures: Figures) -> dict[str, str]:
     """The blocks of docs/scale.md."""
     return {
@@ -360,9 +386,9 @@ def rate_block(figures: Figures) -> str:
         [
             ["checks due a second", f"{load.offered:.2f}"],
             ["checks done a second", f"{load.rate:.2f}"],
-            ["CPU of the plugin a check", milliseconds(load.plugin_cpu / number)],
-            ["CPU of Icinga itself a check", milliseconds(load.icinga_cpu / number)],
-            ["of all processors", f"{load.busy:.0%}"],
+            ["CPU of the plugin a check", milliseconds(load.cpu.plugin / number)],
+            ["CPU of Icinga itself a check", milliseconds(load.cpu.icinga / number)],
+            ["processors busy with that, with all else", parts(load.busy)],
             ["check latency, average and most", pair(load.latency)],
             ["execution time, average and most", pair(load.duration)],
         ],
@@ -397,7 +423,7 @@ def limit_block(figures: Figures) -> str:
         "done a second",
         "latency, average and most",
         "execution time, average and most",
-        "of all processors",
+        "processors busy with that, with all else",
     ]
     rows = [
         [
@@ -406,7 +432,7 @@ def limit_block(figures: Figures) -> str:
             f"{load.rate:.1f}",
             pair(load.latency),
             pair(load.duration),
-            f"{load.busy:.0%}",
+            parts(load.busy),
         ]
         for load in (figures.steady, *figures.more)
     ]

@@ -45,7 +45,8 @@ def test_too_many_checks_are_late_and_the_last_to_be_tried(figures: scale.Figure
 
 def test_cpu_that_icinga_saw_is_what_the_plugin_takes(figures: scale.Figures) -> None:
     alone = figures.costs["installed with pip", 1]
-    assert 0.5 < figures.steady.plugin_cpu / len(figures.steady.checks) / alone < 2
+    assert 0.5 < figures.steady.cpu.plugin / len(figures.steady.checks) / alone < 2
+    assert figures.steady.cpu.plugin + figures.steady.cpu.icinga <= figures.steady.cpu.machine
     assert figures.costs["installed with pip", 50] < 50 / 2 * alone
 
 
