@@ -252,8 +252,10 @@ def test_correct_ptr_never_worsens_it(data: st.DataObject) -> None:
 
 def main(examples: str) -> None:
     seed = random.randrange(1_000_000)
+    # This file has imported hypothesis, whose plugin pytest would have rewritten.
+    quiet = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
     os.environ["PROPERTY_EXAMPLES"] = examples
-    code = pytest.main([__file__, "--quiet", f"--hypothesis-seed={seed}"])
+    code = pytest.main([__file__, "--quiet", *quiet, f"--hypothesis-seed={seed}"])
     if code:
         sys.exit(code)
     from test_properties import tried  # what pytest imported, not what is run here
