@@ -59,7 +59,7 @@ mutation: check-tools .venv-mutation/.mutation
 
 fuzz: check-tools .venv/.test
 	.venv/bin/python tests/fuzz.py --answers 100000 --write
-	.venv/bin/python tests/test_properties.py 1000
+	.venv/bin/python tests/test_properties.py 250
 
 # The long forms of two tests, which write what they measure to docs/reliability.md.
 loss: .venv/.test
