@@ -96,6 +96,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-in-lines": greet("220-mail.example.com ESMTP", "220-no spam", "220 please"),
     "greets-in-upper-case": greet("220 MAIL.Example.COM ESMTP"),
     "greets-as-another": greet("220 other.example.net ESMTP"),
+    "greets-as-another-than-both": greet("220 other.example.net ESMTP"),
+    "greets-with-an-empty-label": greet("220 mail..example.com ESMTP"),
     "greets-as-nobody": greet("220 <script>|$(x)"),
     "refuses": greet("554 no mail from you"),
     "refuses-for-now": greet("421-busy", "421 come back"),
@@ -107,27 +109,13 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
-def main(behaviour: str, *command: str) -> None:
-    bring_up("127.0.0.1", ADDRESS)
-    with contextlib.ExitStack() as stack:
-        fault = "! * PTR drop" if behaviour == "greets-late-dns" else ""
-        dns = stack.enter_context(NameServer(ZONE + fault))
-        where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "-4", "--smtp"]
-        smtp = None
-        if behaviour != "nothing-listens":
-            smtp = stack.enter_context(SmtpServer(BEHAVIOURS[behaviour]))
-            where.append(f"--smtp-port={smtp.port}")
-        started = time.monotonic()
-        ended = subprocess.run([*command, *where], stdout=subprocess.PIPE, check=False)
-        seconds = time.monotonic() - started
-    result = {
-        "code": ended.returncode,
-        "stdout": ended.stdout.decode("utf-8", "backslashreplace"),
-        "heard": smtp.heard.decode("latin-1") if smtp else "",
-        "seconds": seconds,
-    }
-    print(json.dumps(result))
+# What the zone has beside the mail host, or does.
+FURTHER = {
+    "greets-late-dns": "! * PTR drop",
+    "greets-as-another-than-both": """
+    25.2.0.192.in-addr.arpa. PTR www.example.com.
+    www.example.com. A 192.0.2.25
+    """,
+}
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])

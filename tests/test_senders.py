@@ -44,6 +44,14 @@ SCENARIOS = [
         "--sender 192.0.2.40",
     ),
     Scenario(
+        "crit-sender-address-unusable",
+        "",
+        "CRITICAL - 127.0.0.1: 127.0.0.1 is a loopback address [unusable-address]",
+        "",
+        "1 1 0 0 0 0",
+        "--sender 127.0.0.1",
+    ),
+    Scenario(
         "crit-sender-host-missing-ptr",
         "out.example.com. A 192.0.2.40",
         "CRITICAL - out.example.com: 192.0.2.40 (out.example.com) has no PTR record (NXDOMAIN)"

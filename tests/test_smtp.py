@@ -66,6 +66,12 @@ def trial(plugin: Plugin, behaviour: str, *arguments: str) -> tuple[Output, str]
             id="warn-banner-without-name",
         ),
         pytest.param(
+            "greets-with-an-empty-label",
+            1,
+            rf"{SERVER} greets as no name, but its PTR is mail\.example\.com \[banner-mismatch\]",
+            id="warn-banner-that-is-no-name",
+        ),
+        pytest.param(
             "refuses",
             2,
             rf"{SERVER} refuses this client with 554 no mail from you \[smtp-failure\]",
@@ -162,6 +168,23 @@ def test_greeting_is_shown_with_v(plugin: Plugin) -> None:
         "    192.0.2.25 PTR mail.example.com A 192.0.2.25   OK",
         "      SMTP: 220 mail.example.com ESMTP",
     ]
+
+
+def test_no_greeting_is_shown_with_v(plugin: Plugin) -> None:
+    output, _ = trial(plugin, "closes-at-once", "-v")
+    assert output.long[3:] == [
+        "      SMTP: no greeting",
+        "        CRITICAL [smtp-silent] established the connection and then said nothing"
+        " (it closed the connection)",
+    ]
+
+
+def test_banner_is_compared_with_every_ptr_name(plugin: Plugin) -> None:
+    output, _ = trial(plugin, "greets-as-another-than-both")
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: SMTP server 192.0.2.25 (mail.example.com) greets as"
+        " other.example.net, but its PTR is mail.example.com, www.example.com [banner-mismatch]"
+    )
 
 
 def test_threshold_on_the_greeting(plugin: Plugin) -> None:
