@@ -50,6 +50,8 @@ TESTS = (
     "tests/test_spf.py::test_addresses_are_held_to_the_same_check",
     "tests/test_spf.py::test_status_of_an_error",
     "tests/test_spf.py::test_lookup_that_failed",
+    "tests/test_spf.py::test_networks_beyond_those_followed_are_counted",
+    "tests/test_spf.py::test_what_to_do_about_an_error",
 )
 Key = tuple[str, str, str]
 
