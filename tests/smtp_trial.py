@@ -119,3 +119,26 @@ FURTHER = {
 }
 
 
+def main(behaviour: str, *command: str) -> None:
+    bring_up("127.0.0.1", ADDRESS)
+    with contextlib.ExitStack() as stack:
+        dns = stack.enter_context(NameServer(ZONE + FURTHER.get(behaviour, "")))
+        where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "-4", "--smtp"]
+        smtp = None
+        if behaviour != "nothing-listens":
+            smtp = stack.enter_context(SmtpServer(BEHAVIOURS[behaviour]))
+            where.append(f"--smtp-port={smtp.port}")
+        started = time.monotonic()
+        ended = subprocess.run([*command, *where], stdout=subprocess.PIPE, check=False)
+        seconds = time.monotonic() - started
+    result = {
+        "code": ended.returncode,
+        "stdout": ended.stdout.decode("utf-8", "backslashreplace"),
+        "heard": smtp.heard.decode("latin-1") if smtp else "",
+        "seconds": seconds,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
