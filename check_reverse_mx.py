@@ -993,6 +993,14 @@ def _extended_error_meaning(code: dns.edns.EDECode) -> str:
     return " ".join(word if word in acronyms else word.capitalize() for word in words)
 
 
+def most_at_once(most: int, files: int) -> int:
+    """Return how many of ``most`` things, of so many files each, the process can have open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return most
+    return max(1, min(most, (limit - OTHER_FILES) // files))
+
+
 class Lookups:
     """Asks every question once, side by side, and has an answer for all when the time is up.
 
@@ -1016,9 +1024,8 @@ class Lookups:
         self._under_way = 0
         self._timers: list[tuple[float, int, Lookup]] = []
         self._numbers = itertools.count()
-        soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        files = MOST_AT_ONCE if soft_limit < 0 else (soft_limit - OTHER_FILES)
-        self._most_at_once = max(1, min(MOST_AT_ONCE, files // (2 * len(resolvers))))
+        # Up to two sockets for each resolver, UDP and TCP.
+        self._most_at_once = most_at_once(MOST_AT_ONCE, 2 * len(resolvers))
 
     def __enter__(self) -> Lookups:
         return self
@@ -2358,7 +2365,7 @@ class Smtp:
         }
 
         async def all_greetings() -> list[Greeting]:
-            places = asyncio.Semaphore(MOST_CONNECTIONS)
+            places = asyncio.Semaphore(most_at_once(MOST_CONNECTIONS, 1))
             return await asyncio.gather(*(self._greet(a, places) for a in unique.values()))
 
         return {greeting.address: greeting for greeting in asyncio.run(all_greetings())}
