@@ -921,6 +921,7 @@ class Lookup:
         reason: str = "",
         server: str = "",
     ) -> None:
+        servers = len(self._exchanges)
         for exchange in self._exchanges:
             exchange.close()
         # An exchange refers to its lookup: without this both would wait for the garbage collector.
@@ -940,7 +941,7 @@ class Lookup:
                 tries=self._tries,
                 authoritative=self._authoritative,
                 authority=self._authority,
-                servers=len(self._exchanges),
+                servers=servers,
             )
         )
 
@@ -2709,7 +2710,7 @@ class HostContext(FindingsContext):
         outcomes = {answer.outcome for answer in fact.lookups}
         kinds = [answer.question.rdtype.name for answer in fact.lookups]
         if outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
-            record = f"{show_name(fact.names[-1])}. {kinds[0]} and its address"
+            record = f"{show_name(fact.names[-1])}. {kinds[0]} ADDRESS-OF-THE-HOST"
             fix = Cure("fix", record, fact.names[-1])
             what = Outcome.NXDOMAIN if Outcome.NXDOMAIN in outcomes else Outcome.NODATA
             denials = (answer.denial for answer in fact.lookups if answer.outcome is what)
@@ -3058,6 +3059,8 @@ class Advisor:
     def _conclusion(
         self, failed: Answer, unchecked: Answer, authority: Optional[Authority]
     ) -> list[str]:
+        if not unchecked.tries:
+            return ["cause: not looked for, as the time was up; a longer --timeout leaves some"]
         if not unchecked.failed and failed.outcome is Outcome.FAILURE:
             return [
                 "cause: DNSSEC validation fails; with checking disabled the resolver answers"
@@ -3409,8 +3412,8 @@ def make_parser() -> Parser:
             metavar="RANGE",
             type=range_argument,
             default="",
-            help=f"{name} unless the slowest lookup of each stage (mx_time, address_time, ptr_time,"
-            " confirm_time) is in this range of seconds",
+            help=f"{name} unless the slowest lookup of each stage"
+            f" ({', '.join(f'{stage}_time' for stage in STAGES)}) is in this range of seconds",
         )
     parser.add_argument(
         "-t",
@@ -3462,7 +3465,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--smtp",
         action="store_true",
-        help="also connect to port 25 of each address and wait for the greeting",
+        help="also connect to port 25 of each address of the MX hosts and wait for the greeting",
     )
     parser.add_argument(
         "--smtp-port",
@@ -3488,8 +3491,12 @@ def make_parser() -> Parser:
 
 
 def _findings_table() -> str:
-    """Return the findings, when they are reported, and what receivers do, for the help."""
-    lines = ["findings, with their default states, and what receivers do meanwhile:"]
+    """Return the exit codes, and the findings with what receivers do, for the help."""
+    lines = [
+        "exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and 3 for -h, -V and wrong arguments",
+        "",
+        "findings, with their default states, and what receivers do meanwhile:",
+    ]
     for finding in FINDINGS.values():
         lines.append(f"  {finding.name:<17} {finding.default}")
         texts = [finding.sentence]
@@ -3568,7 +3575,7 @@ def server_argument(text: str) -> str:
     try:
         Server(text, 53)
     except OSError:
-        hint = "is no IP address; expected a resolver's, such as 192.0.2.53 or 2001:db8::53"
+        hint = "is no IP address; expected a resolver's, such as 192.0.2.53 (its port with -p)"
         raise _wrong(text, hint) from None
     return text
 
@@ -3582,14 +3589,14 @@ def port_argument(text: str) -> int:
 def range_argument(text: str) -> nagiosplugin.Range:
     """Return a threshold range (Monitoring plugin guidelines, "Threshold and ranges")."""
     number = r"(\d+(\.\d*)?|\.\d+)"
-    try:
+    threshold: Optional[nagiosplugin.Range] = None
+    with contextlib.suppress(ValueError):
         threshold = nagiosplugin.Range(text)
-        # Python writes such a number with an exponent, and perfdata has none.
-        plain = "e" not in str(threshold)
-    except ValueError:
-        plain = False
-    if not plain or not re.fullmatch(rf"(@?((~|-?{number})?:)?(-?{number})?)", text):
+    if threshold is None or not re.fullmatch(rf"(@?((~|-?{number})?:)?(-?{number})?)", text):
         raise _wrong(text, "is no range of seconds; expected one such as 0.5 or @1:2")
+    # Python writes such a number with an exponent, and perfdata has none.
+    if "e" in str(threshold):
+        raise _wrong(text, "is too fine a range of seconds; expected 0.0001 or more")
     return threshold
 
 
@@ -3749,6 +3756,11 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
     options = parser.parse_args(expand_files(sys.argv[1:] if argv is None else argv, parser))
     if not options.domains and not options.senders:
         parser.error("argument -d/--domain: none given; expected a mail domain, or --sender")
+    for option in ("spf", "smtp"):
+        if getattr(options, option) and not options.domains:
+            parser.error(
+                f"argument --{option}: needs -d DOMAIN; of a sender there is none to look at"
+            )
     servers = options.servers or system_servers(parser)
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)

@@ -265,7 +265,7 @@ CASES = [
     pytest.param(
         "no-address",
         "example.com. MX 10 mail.example.com.",
-        "fix: mail.example.com. A and its address\n"
+        "fix: mail.example.com. A ADDRESS-OF-THE-HOST\n"
         f"or correct or remove: example.com. MX 10 mail.example.com.\n{OURS}",
         id="no-address",
     ),

@@ -114,7 +114,7 @@ LONG_NAME = ".".join(["a" * 60] * 5)
         ),
         pytest.param(
             ("-d", "example.com", "-c", "0.00001"),
-            "-c/--critical: 0.00001 is no range of seconds; expected one such as 0.5 or @1:2",
+            "-c/--critical: 0.00001 is too fine a range of seconds; expected 0.0001 or more",
             id="range-that-prints-with-an-exponent",
         ),
         pytest.param(
@@ -141,13 +141,13 @@ LONG_NAME = ".".join(["a" * 60] * 5)
         pytest.param(
             ("-d", "example.com", "-s", "a..b"),
             "-s/--server: a..b is no IP address; expected a resolver's,"
-            " such as 192.0.2.53 or 2001:db8::53",
+            " such as 192.0.2.53 (its port with -p)",
             id="server-no-name-either",
         ),
         pytest.param(
             ("-d", "example.com", "-s", "ns.example.com"),
             "-s/--server: ns.example.com is no IP address; expected a resolver's,"
-            " such as 192.0.2.53 or 2001:db8::53",
+            " such as 192.0.2.53 (its port with -p)",
             id="server-is-a-name",
         ),
         pytest.param(
