@@ -437,6 +437,17 @@ def test_advice_for_a_bare_address(plugin: Plugin, name: str, finding: str, fix:
     assert advice(output, finding) == f"fix: {fix}\n{THEIRS}"
 
 
+def test_threshold_needs_no_advice(plugin: Plugin) -> None:
+    with NameServer(zone(f"{ZONES}{MAIL}192.0.2.25 PTR mail.example.com.")) as server:
+        output = plugin.ask(server, "-v", "-c", "@0:9", "-d", "example.com")
+    assert output.status.startswith("REVERSE_MX CRITICAL - example.com: slowest MX lookup took ")
+    assert output.long == [
+        "example.com",
+        "  MX 10 mail.example.com",
+        "    192.0.2.25 PTR mail.example.com A 192.0.2.25   OK",
+    ]
+
+
 def test_zone_and_receivers_are_told_once(plugin: Plugin) -> None:
     text = MAIL + "mail.example.com. A 192.0.2.26\n    mail.example.com. A 192.0.2.27"
     with NameServer(zone(ZONES + text)) as server:
