@@ -89,6 +89,7 @@ def get(folder: Path, packages: Sequence[str]) -> None:
 def machine_apt(folder: Path) -> tuple[str, list[str], list[str]]:
     """The machine's release, its sources of Debian's own packages, and how apt reaches them."""
     folder = folder.absolute()
+    _configure(folder)  # with its own place in it, and it may have been moved
     columns = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
     only = ("Created-By: Packages", "Origin: Debian")
     sources = _apt(folder, "indextargets", "--format", columns, *only).stdout.splitlines()

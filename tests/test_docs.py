@@ -105,7 +105,8 @@ def help_text() -> str:
     command = [sys.executable, str(PLUGIN), "--help"]
     environment = {**os.environ, "COLUMNS": "80"}
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
-    return fenced(ended.stdout)
+    # The README has the findings and the reactions in sections of their own.
+    return fenced(ended.stdout.partition("\nfindings, with")[0])
 
 
 def findings() -> str:
@@ -189,6 +190,11 @@ def write() -> None:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_readme_block_is_what_the_program_says(name: str) -> None:
     assert comparable(blocks(README)[name]) == comparable(BLOCKS[name]())
+
+
+def test_readme_begins_with_a_line_that_the_plugin_prints() -> None:
+    shown = re.findall(r"(?m)^    (\S.*)", README.read_text("utf-8").partition("\n## ")[0])
+    assert " ".join(shown[1:]) in blocks(README)["run"]
 
 
 def test_readme_has_no_block_that_nothing_makes() -> None:
