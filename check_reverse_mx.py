@@ -828,7 +828,9 @@ class Lookup:
         self._started = self._started or now
         self.next_try = now + TRY_SECONDS
         willing = [exchange for exchange in self._exchanges if exchange.failure is None]
-        if len(willing) < len(self._exchanges):
+        # A server that is not there says nothing about the question.
+        failures = [exchange.failure[0] for exchange in self._exchanges if exchange.failure]
+        if any(outcome is not Outcome.UNREACHABLE for outcome in failures):
             self._patience = MOST_TRIES_AFTER_FAILURE
         if not willing or self._tries >= self._patience:
             self.give_up()
@@ -1232,7 +1234,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MailHost:
-    """A host of ``domain`` that mail goes to or comes from.
+    """A host that mail goes to or comes from; ``domain`` is the owner of the MX records, if any.
 
     ``lookups`` are those of its addresses, none for a target that is no name. ``shared`` are
     addresses that an earlier mail host has too.
@@ -1447,13 +1449,30 @@ class Authority:
     testimonies: tuple[Testimony, ...]
 
     @property
+    def all_lame(self) -> bool:
+        return bool(self.testimonies) and all(t.lame for t in self.testimonies)
+
+    @property
+    def alias(self) -> Optional[Name]:
+        """What the name is an alias of, if its servers agree on that and know no more."""
+        if len(self.contents) != 1:
+            return None
+        (answer, *_) = (t.answer for t in self.testimonies if t.content and not t.lame)
+        assert answer is not None
+        return answer.aliases[-1] if answer.aliases and not answer.records else None
+
+    @property
     def contents(self) -> dict[tuple[str, ...], list[Testimony]]:
-        """The servers by what they hold, the content of most of them first."""
+        """The servers by what they hold, that of most of them, or of the highest serial, first."""
         contents: dict[tuple[str, ...], list[Testimony]] = {}
         for testimony in self.testimonies:
             if testimony.content and not testimony.lame:
                 contents.setdefault(testimony.content, []).append(testimony)
-        return dict(sorted(contents.items(), key=lambda item: -len(item[1])))
+
+        def rank(item: tuple[object, list[Testimony]]) -> tuple[int, int]:
+            return -len(item[1]), -max(testimony.serial or 0 for testimony in item[1])
+
+        return dict(sorted(contents.items(), key=rank))
 
 
 ARPA = dns.name.from_text("arpa.")
@@ -2143,7 +2162,8 @@ class Walk:
         looked_up = start(side_by_side(self._host(target) for target in followed))
         more = await further if further is not None else []
         lookups = [*await looked_up, *await side_by_side(self._host(target) for target in more)]
-        domain = subject.of if subject.mx is not None and isinstance(subject.of, Name) else None
+        mx = subject.mx
+        domain = None if mx is None else (mx.question.name, *mx.aliases)[-1]
         hosts = [
             MailHost(domain, target, tuple(answers))
             for target, answers in zip([*followed, *more], lookups)
@@ -2510,6 +2530,12 @@ class Cure(NamedTuple):
     owner: Name
 
 
+def _has_domain_twice(name: Name, domain: Name) -> bool:
+    """Tell whether a name ends in the domain twice, as one without a final dot in its zone."""
+    twice = [label.lower() for label in (*domain.labels[:-1], *domain.labels)]
+    return [label.lower() for label in name.labels[-len(twice) :]] == twice
+
+
 def paste_mx(owner: Name, preference: Optional[int], target: Name) -> str:
     return f"{show_name(owner)}. MX {preference} {show_name(target)}{'.' * (target != ROOT)}"
 
@@ -2646,7 +2672,8 @@ class SubjectContext(FindingsContext):
     def problems(self, fact: Subject) -> Iterator[Problem]:
         found = self._policy.problem
         if fact.mx is not None:
-            yield from self._mx_problems(fact, fact.mx.question.name, fact.mx)
+            owner = (fact.mx.question.name, *fact.mx.aliases)[-1]
+            yield from self._mx_problems(fact, owner, fact.mx)
         if fact.left_out_hosts:
             yield found("too-many", "", f"{fact.left_out_hosts} mail hosts were left out")
         if fact.left_out_addresses:
@@ -2657,7 +2684,8 @@ class SubjectContext(FindingsContext):
         if mx.failed:
             yield self._policy.failed_lookup(mx, "MX lookup")
         if mx.outcome is Outcome.NXDOMAIN:
-            cure = Cure("fix", f"have {show_name(domain)} registered or delegated", domain)
+            what = f"the name, if it is misspelt, or have {show_name(domain)} registered"
+            cure = Cure("fix", what, domain)
             yield found("no-such-domain", "", f"the domain does not exist ({mx.denial})", cure)
         if mx.outcome is Outcome.NODATA:
             text = f"no MX record ({mx.denial}), mail goes to the domain's own addresses"
@@ -2690,7 +2718,7 @@ class HostContext(FindingsContext):
                 cures = [Cure("fix", better, fact.domain)] if fact.all_addresses else []
                 yield self._policy.problem("mx-is-alias", self.show(fact.name), text, *cures)
             yield from self._addresses(
-                fact, fact.name, Cure("or correct or remove", record, fact.domain)
+                fact, fact.name, Cure("correct or remove", record, fact.domain)
             )
         else:
             yield from self._addresses(fact, fact.name)
@@ -2711,18 +2739,21 @@ class HostContext(FindingsContext):
         kinds = [answer.question.rdtype.name for answer in fact.lookups]
         if outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
             record = f"{show_name(fact.names[-1])}. {kinds[0]} ADDRESS-OF-THE-HOST"
-            fix = Cure("fix", record, fact.names[-1])
+            action = "or fix" if cures else "fix"
             what = Outcome.NXDOMAIN if Outcome.NXDOMAIN in outcomes else Outcome.NODATA
             denials = (answer.denial for answer in fact.lookups if answer.outcome is what)
             denied = ", ".join(dict.fromkeys(denials))
             text = f"has no {' or '.join(kinds)} record ({denied})"
             if what is Outcome.NXDOMAIN:
                 text = f"does not exist ({denied})"
+                if fact.domain is not None and _has_domain_twice(name, fact.domain):
+                    text += " (is a final dot missing in the zone?)"
             elif len(kinds) == 1:
                 # With -4 or -6 it may well have an address of the other family.
                 text = f"{text}, and nothing else was asked for"
-                cures = ()
-            yield self._policy.problem("no-address", subject, text, fix, *cures)
+                action, cures = "fix", ()
+            fix = Cure(action, record, fact.names[-1])
+            yield self._policy.problem("no-address", subject, text, *cures, fix)
         for answer in fact.lookups:
             if answer.failed:
                 lookup = f"{answer.question.rdtype.name} lookup of {subject}"
@@ -2753,7 +2784,8 @@ class AddressContext(FindingsContext):
             back = f"{name.forward.question.rdtype.name} {others}"
         else:
             back = _no_record(name.forward)
-        return f"PTR {self.show(name.name)} {back}"
+        aliases = name.forward.aliases if name.forward is not None else ()
+        return f"PTR {' CNAME '.join(map(self.show, (name.name, *aliases)))} {back}"
 
     def problems(self, fact: MailAddress) -> Iterator[Problem]:
         found = self._policy.problem
@@ -2792,14 +2824,17 @@ class AddressContext(FindingsContext):
             yield found("mixed-ptr", subject, text, *self._remove(way, way.refuted))
         if fact.mismatched:
             text = f"has PTR {self.show_all(way.names)}, not the name of the mail host"
-            yield found("name-mismatch", subject, text, better, *self._remove(way, way.names))
+            # Another host may well have this address and be named so.
+            wanted = better._replace(action="fix, unless the other name is wanted")
+            instead = self._remove(way, way.names, "in place of")
+            yield found("name-mismatch", subject, text, wanted, *instead)
         yield from self._spelling(fact, subject, better)
         if way.left_out:
             yield found("too-many", subject, f"has {way.left_out} PTR names that were left out")
 
-    def _remove(self, way: WayBack, names: Sequence[PtrName]) -> list[Cure]:
+    def _remove(self, way: WayBack, names: Sequence[PtrName], action: str = "remove") -> list[Cure]:
         return [
-            Cure("remove", paste(way.owner, PTR, name.name), way.owner)
+            Cure(action, paste(way.owner, PTR, name.name), way.owner)
             for name in names[:MOST_IN_LINE]
         ]
 
@@ -2824,9 +2859,10 @@ class AddressContext(FindingsContext):
         if kind:
             rdtype = A if address.version == 4 else AAAA
             cures = [
-                Cure("remove", paste(name, rdtype, address), name)
+                Cure("replace by a public address", paste(name, rdtype, address), name)
                 for name in (fact.canonical,)
-                if name is not None
+                # Nobody can edit "localhost".
+                if name is not None and len(name.labels) > 2
             ]
             yield self._policy.problem("unusable-address", subject, f"is {kind} address", *cures)
         for network, rfc in PRIVATE_NETWORKS:
@@ -2914,11 +2950,13 @@ class AuthorityContext(FindingsContext):
 
     def problems(self, fact: Authority) -> Iterator[Problem]:
         zone = self.show(fact.zone.name)
+        # Not all of them are to be removed, and it may be this host that cannot reach them.
+        action = "have it mended" + ("" if fact.all_lame else ", or remove")
         for testimony in fact.testimonies:
             subject = f"{_witness(testimony, self._idn)}, name server of {zone},"
             if testimony.lame:
                 record = paste(fact.zone.name, NS, testimony.server)
-                cure = Cure("have it mended, or remove", record, fact.zone.name)
+                cure = Cure(action, record, fact.zone.name)
                 lame = testimony.lame
                 yield self._policy.problem("lame-server", subject, lame, cure, apart=True)
             if testimony.late:
@@ -2932,11 +2970,13 @@ class AuthorityContext(FindingsContext):
                 for content, witnesses in contents.items()
             ]
             kind = fact.question.rdtype.name
+            others = [t.server for group in [*contents.values()][1:] for t in group]
+            odd = ", ".join(self.show(server) for server in dict.fromkeys(others))
             yield self._policy.problem(
                 f"inconsistent-{kind.lower()}",
                 f"{kind} of {self.show(fact.question.name)}",
                 f"differs between the name servers of {zone}: {'; '.join(sides)}",
-                Cure("fix", f"have the odd one of these take over the zone {zone}", fact.zone.name),
+                Cure("fix", f"have the zone {zone} loaded anew on {odd}", fact.zone.name),
             )
 
 
@@ -2957,6 +2997,12 @@ def _said(testimony: Testimony) -> str:
 # ---------------------------------------------------------------------------------------------
 
 
+# Aliases followed to the servers that fail, and the Extended DNS Errors of a validator (RFC 8914,
+# 4.2, 4.3 and 4.6 to 4.13), as the lookups write them.
+MOST_ALIASES = 8
+DNSSEC_ERRORS = r"\(EDE (?:[1256789]|1[012]) "
+
+
 class Advisor:
     """Says what to do about problems: the record, whose zone it is in, what receivers do meanwhile.
 
@@ -2971,8 +3017,11 @@ class Advisor:
         self._zones: dict[Name, Optional[Zone]] = {}
         self._opinions: dict[Question, list[str]] = {}
         self._told: set[object] = set()
+        self._deaf = False
 
     def inquire(self, problems: Iterable[Problem]) -> None:
+        silent = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
+        self._deaf = all(answer.outcome in silent for answer in self._lookups.answers)
         owners: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
         for problem in problems:
@@ -3000,6 +3049,11 @@ class Advisor:
             following = cures[number + 1 : number + 2]
             if zone is not None and zone not in [self._zones.get(c.owner) for c in following]:
                 yield from self._zone_lines(zone)
+        if problem.failed is not None and self._deaf:
+            if "deaf" not in self._told:
+                yield "cause: no resolver answered any question: is it right, running, reachable?"
+            self._told.add("deaf")
+            return
         if problem.failed is not None:
             yield from self._opinions.get(problem.failed.question, ())
         stage = problem.failed.stage if problem.failed is not None else ""
@@ -3018,6 +3072,9 @@ class Advisor:
 
     def _zone_lines(self, zone: Zone) -> Iterator[str]:
         name = show_name(zone.name, self._idn)
+        if zone.name == ROOT:
+            yield "in: the root zone, which has no such name: is it misspelt?"
+            return
         if zone.name in self._told:
             yield f"in: zone {name}, see above"
             return
@@ -3043,15 +3100,26 @@ class Advisor:
         """Ask others what a lookup that failed would have given, and conclude whose fault it is."""
         question = failed.question
         unchecked = start(self._unchecked(question))
-        authority = await self._authorities.ask(question.name, question.rdtype)
-        lines = []
-        if authority is not None and authority.testimonies:
-            lines.append(
-                f"asked themselves, the servers of {show_name(authority.zone.name, self._idn)}:"
-            )
-            said = [f"  {_witness(t, self._idn)} {_said(t)}" for t in authority.testimonies]
-            lines += said[:MOST_LINES] + ["  ..."] * (len(said) > MOST_LINES)
-        return lines + self._conclusion(failed, await unchecked, authority)
+        lines: list[str] = []
+        names = [question.name]
+        while True:
+            authority = await self._authorities.ask(names[-1], question.rdtype)
+            lines += self._asked(authority)
+            alias = authority.alias if authority is not None else None
+            if alias is None:
+                return lines + self._conclusion(failed, await unchecked, authority)
+            names.append(alias)
+            if alias in names[:-1] or len(names) > MOST_ALIASES:
+                chain = " CNAME ".join(show_name(name, self._idn) for name in names)
+                return [*lines, f"cause: the aliases lead in a circle, or too far: {chain}"]
+
+    def _asked(self, authority: Optional[Authority]) -> list[str]:
+        if authority is None or not authority.testimonies:
+            return []
+        said = [f"  {_witness(t, self._idn)} {_said(t)}" for t in authority.testimonies]
+        zone = show_name(authority.zone.name, self._idn)
+        more = ["  ..."] * (len(said) > MOST_LINES)
+        return [f"asked themselves, the servers of {zone}:", *said[:MOST_LINES], *more]
 
     async def _unchecked(self, question: Question) -> Answer:
         return await self._lookups.ask(question.name, question.rdtype, "zone", unchecked=True)
@@ -3066,13 +3134,22 @@ class Advisor:
                 "cause: DNSSEC validation fails; with checking disabled the resolver answers"
                 f" {_enumerate(_content(unchecked), ', ')}"
             ]
+        if re.search(DNSSEC_ERRORS, failed.reason):
+            return [
+                "cause: DNSSEC validation fails, says the resolver; the owner of the zone can help"
+            ]
         if authority is None or not authority.testimonies:
             return []
         if len(authority.contents) == 1:
             return ["cause: the name servers that answer agree, so the trouble is the resolver's"]
-        if not authority.contents and all(t.lame for t in authority.testimonies):
-            return ["cause: no name server of the zone gives an answer of use; its owner can help"]
-        return []
+        if not authority.all_lame:
+            return []
+        if all(testimony.lame.startswith("does not answer") for testimony in authority.testimonies):
+            return [
+                "cause: no name server of the zone answers: its owner can help, unless port 53 is"
+                " blocked on the way from here"
+            ]
+        return ["cause: no name server of the zone gives an answer of use; its owner can help"]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -3421,7 +3498,8 @@ def make_parser() -> Parser:
         metavar="SECONDS",
         type=timeout_argument,
         default=10.0,
-        help="the whole check has ended by then (%(default)g; fractions allowed)",
+        help="the whole check has ended by then (%(default)g; fractions allowed); a lookup gives up"
+        f" after {MOST_TRIES * TRY_SECONDS:g} s of silence",
     )
     parser.add_argument(
         "--state",
@@ -3493,7 +3571,7 @@ def make_parser() -> Parser:
 def _findings_table() -> str:
     """Return the exit codes, and the findings with what receivers do, for the help."""
     lines = [
-        "exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and 3 for -h, -V and wrong arguments",
+        "exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, -h, -V or a wrong argument",
         "",
         "findings, with their default states, and what receivers do meanwhile:",
     ]
@@ -3528,6 +3606,8 @@ def domain_argument(text: str) -> Name:
 def _name_argument(text: str, expected: str) -> Name:
     if not text:
         raise _wrong(text, f"is no name; {expected}")
+    if "://" in text:
+        raise _wrong(text, f"is a URL; {expected}")
     if "@" in text:
         raise _wrong(text, f"is a mail address; {expected}, what comes after the @")
     if re.search(r"\s", text):
@@ -3758,9 +3838,7 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
         parser.error("argument -d/--domain: none given; expected a mail domain, or --sender")
     for option in ("spf", "smtp"):
         if getattr(options, option) and not options.domains:
-            parser.error(
-                f"argument --{option}: needs -d DOMAIN; of a sender there is none to look at"
-            )
+            parser.error(f"argument --{option}: needs -d DOMAIN; with --sender alone there is none")
     servers = options.servers or system_servers(parser)
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)

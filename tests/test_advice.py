@@ -143,7 +143,7 @@ CASES = [
         "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
         f"remove: 25.2.0.192.in-addr.arpa. PTR isp.example.\n{THEIRS}"
         "or fix: isp.example. A 192.0.2.25\n"
-        "in: zone ., contact hostmaster@invalid\n",
+        "in: the root zone, which has no such name: is it misspelt?\n",
         id="unconfirmed-ptr-of-two-labels",
     ),
     pytest.param(
@@ -210,8 +210,8 @@ CASES = [
     pytest.param(
         "name-mismatch",
         MAIL + "192.0.2.25 PTR other.example.net.\n    other.example.net. A 192.0.2.25",
-        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
-        f"remove: 25.2.0.192.in-addr.arpa. PTR other.example.net.\n{THEIRS}",
+        "fix, unless the other name is wanted: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"in place of: 25.2.0.192.in-addr.arpa. PTR other.example.net.\n{THEIRS}",
         id="name-mismatch",
     ),
     pytest.param(
@@ -227,7 +227,8 @@ CASES = [
     pytest.param(
         "underscore-ptr",
         MAIL + "192.0.2.25 PTR a_b.example.com.\n    a_b.example.com. A 192.0.2.25",
-        "fix: as above\n",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 2.0.192.in-addr.arpa, see above\n",
         id="underscore-ptr-beside-a-name-mismatch",
     ),
     pytest.param(
@@ -247,26 +248,27 @@ CASES = [
         192.0.2.25 PTR h192-0-2-25.example.net.
         h192-0-2-25.example.net. A 192.0.2.25
         """,
-        "fix: as above\n",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 2.0.192.in-addr.arpa, see above\n",
         id="generic-ptr-beside-a-name-mismatch",
     ),
     pytest.param(
         "unusable-address",
         "example.com. MX 10 mail.example.com.\n    mail.example.com. A 127.0.0.1",
-        f"remove: mail.example.com. A 127.0.0.1\n{OURS}",
+        f"replace by a public address: mail.example.com. A 127.0.0.1\n{OURS}",
         id="unusable-address",
     ),
     pytest.param(
         "unusable-address",
         "example.com. MX 10 mail.example.com.\n    mail.example.com. AAAA ::1",
-        f"remove: mail.example.com. AAAA ::1\n{OURS}",
+        f"replace by a public address: mail.example.com. AAAA ::1\n{OURS}",
         id="unusable-address-ipv6",
     ),
     pytest.param(
         "no-address",
         "example.com. MX 10 mail.example.com.",
-        "fix: mail.example.com. A ADDRESS-OF-THE-HOST\n"
-        f"or correct or remove: example.com. MX 10 mail.example.com.\n{OURS}",
+        "correct or remove: example.com. MX 10 mail.example.com.\n"
+        f"or fix: mail.example.com. A ADDRESS-OF-THE-HOST\n{OURS}",
         id="no-address",
     ),
     pytest.param(
@@ -408,7 +410,7 @@ def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
     with NameServer(zone(ZONES)) as server:
         output = plugin.ask(server, "-v", "-d", "example-gone.com")
     assert advice(output, "no-such-domain") == (
-        "fix: have example-gone.com registered or delegated\n"
+        "fix: the name, if it is misspelt, or have example-gone.com registered\n"
         "in: zone com, contact registry@nic.example\n"
         "  name servers: a.nic.example (192.0.2.1)\n"
     )
@@ -486,6 +488,73 @@ def test_cause_of_a_failed_lookup_shows_what_the_resolver_held_back(plugin: Plug
         "cause: DNSSEC validation fails; with checking disabled the resolver answers"
         r" TXT \034v=spf1 \060-all\062\034 "
     ) in told + " "
+
+
+def long_output(output: Output) -> str:
+    """The long output as one line."""
+    return " ".join(" ".join(output.long).split())
+
+
+def test_validator_that_ignores_checking_disabled_is_believed_its_reason(plugin: Plugin) -> None:
+    text = ZONES + MAIL + "! 192.0.2.25 PTR rcode SERVFAIL 7"
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert (
+        "cause: DNSSEC validation fails, says the resolver; the owner of the zone can help meanwhile:"
+    ) in long_output(output)
+
+
+@pytest.mark.parametrize("verbosity", ["-v", "-vv"])
+def test_resolver_that_answers_nothing_is_the_cause(plugin: Plugin, verbosity: str) -> None:
+    with NameServer("! * * drop") as server:
+        output = plugin.ask(server, verbosity, "-t", "2", "-d", "example.com", "example.net")
+    told = long_output(output)
+    cause = "cause: no resolver answered any question: is it right, running, reachable?"
+    assert (told.count(cause), told.count("meanwhile: ")) == (1, 0)
+
+
+def test_cause_that_there_was_no_time_for_says_so(plugin: Plugin) -> None:
+    with NameServer(zone(MAIL + "! 192.0.2.25 PTR drop")) as server:
+        output = plugin.ask(server, "-v", "-t", "2", "-d", "example.com")
+    assert (
+        "cause: not looked for, as the time was up; a longer --timeout leaves some meanwhile:"
+    ) in long_output(output)
+
+
+def test_records_of_a_domain_that_is_an_alias_belong_to_its_target(plugin: Plugin) -> None:
+    text = """
+    example.com. CNAME example.net.
+    example.net. MX 10 gone.example.net.
+    """
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "no-address").splitlines()[0] == (
+        "correct or remove: example.net. MX 10 gone.example.net."
+    )
+
+
+def test_mail_host_with_the_domain_twice_lacks_a_dot(plugin: Plugin) -> None:
+    with NameServer(zone("example.com. MX 10 mail.Example.com.example.com.")) as server:
+        output = plugin.ask(server, "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: mail.Example.com.example.com does not exist (NXDOMAIN)"
+        " (is a final dot missing in the zone?) [no-address]"
+    )
+
+
+def test_alias_of_a_ptr_name_is_shown(plugin: Plugin) -> None:
+    text = MAIL + "192.0.2.25 PTR rev.example.com.\n    rev.example.com. CNAME old.example.net."
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert (
+        "    192.0.2.25 PTR rev.example.com CNAME old.example.net (no A, NXDOMAIN)   CRITICAL"
+    ) in output.long
+
+
+def test_host_that_is_localhost_has_no_record_to_replace(plugin: Plugin) -> None:
+    with NameServer("example.com. MX 10 localhost.\nlocalhost. A 127.0.0.1") as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "unusable-address") == "\n"
 
 
 # What the advice costs.

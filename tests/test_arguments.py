@@ -87,7 +87,7 @@ LONG_NAME = ".".join(["a" * 60] * 5)
         ),
         pytest.param(
             ("-d", "http://example.com/"),
-            f"-d/--domain: http://example.com/ has : in it; {MAIL}",
+            f"-d/--domain: http://example.com/ is a URL; {MAIL}",
             id="url",
         ),
         pytest.param(
@@ -106,6 +106,16 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             ("-d", "example.com", "-w", "fast"),
             "-w/--warning: fast is no range of seconds; expected one such as 0.5 or @1:2",
             id="bad-range",
+        ),
+        pytest.param(
+            ("--sender", "192.0.2.25", "--smtp"),
+            "--smtp: needs -d DOMAIN; with --sender alone there is none",
+            id="smtp-without-domain",
+        ),
+        pytest.param(
+            ("--sender", "192.0.2.25", "--spf"),
+            "--spf: needs -d DOMAIN; with --sender alone there is none",
+            id="spf-without-domain",
         ),
         pytest.param(
             ("-d", "example.com", "-c", "5:1"),

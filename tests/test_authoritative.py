@@ -205,7 +205,7 @@ def test_what_to_do_about_servers_that_are_lame_or_differ(plugin: Plugin, stack:
         f"        CRITICAL [inconsistent-ptr] differs between the name servers of {REVERSE}:"
         f" {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
         f" {WITNESSES[2]}, serial 6) has PTR old.example.com",
-        f"          fix: have the odd one of these take over the zone {REVERSE}",
+        f"          fix: have the zone {REVERSE} loaded anew on ns2.isp.example",
         f"          in: zone {REVERSE}, see above",
     ]
 
@@ -345,3 +345,25 @@ def test_lame_zone_has_no_server_that_answers(plugin: Plugin, stack: ExitStack) 
     told = "\n".join(line.strip() for line in output.long)
     assert f"{WITNESSES[1]}) answers SERVFAIL" in told
     assert f"{WITNESSES[3]}) does not answer (connection refused)" in told
+
+
+def test_failure_behind_an_alias_is_looked_for_behind_it(plugin: Plugin, stack: ExitStack) -> None:
+    """A classless delegation (RFC 2317) to a server that is gone; the parent's servers agree."""
+    child = "0-63.2.0.192.in-addr.arpa"
+    parent = reverse(7, f"25 CNAME 25.{child}.", "0-63 NS ns3.isp.example.")
+    farm = Farm(stack, {REVERSE: parent.replace("@ NS ns3.isp.example.\n", "")})
+    farm.nsd(2, {REVERSE: farm.zones[REVERSE], "example.com": MX})
+    output = farm.ask(plugin, "-v")
+    assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
+    told = [line.strip() for line in output.long]
+    asked = told.index(f"asked themselves, the servers of {REVERSE}:")
+    assert told[asked + 1 : asked + 5] == [
+        f"{WITNESSES[1]}, serial 7) has CNAME 25.{child}",
+        f"{WITNESSES[2]}, serial 7) has CNAME 25.{child}",
+        f"asked themselves, the servers of {child}:",
+        f"{WITNESSES[3]}) does not answer (connection refused)",
+    ]
+    assert cause(output) == (
+        "cause: no name server of the zone answers: its owner can help, unless port 53 is blocked"
+        " on the way from here"
+    )

@@ -419,3 +419,12 @@ def test_thresholds(plugin: Plugin, arguments: tuple[str, ...], code: int, word:
         ranges = [warning, critical.replace("0:6.5", "6.5").replace("@0:", "@")]
         expected = ranges if label.endswith("_time") else ["", ""]
         assert value.split(";")[1:3] == expected
+
+
+def test_slow_server_is_waited_for_though_another_is_not_there(plugin: Plugin) -> None:
+    with NameServer(zone(ONE_HOST + "! mail.example.com. A delay 3.6")) as server:
+        output = plugin.ask(server, "-s", "127.0.0.9", "-d", "example.com")
+    assert (output.code, output.status) == (
+        0,
+        "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches",
+    )
