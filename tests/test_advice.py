@@ -500,7 +500,8 @@ def test_validator_that_ignores_checking_disabled_is_believed_its_reason(plugin:
     with NameServer(zone(text)) as server:
         output = plugin.ask(server, "-v", "-d", "example.com")
     assert (
-        "cause: DNSSEC validation fails, says the resolver; the owner of the zone can help meanwhile:"
+        "cause: DNSSEC validation fails, says the resolver; the owner of the zone can help"
+        " meanwhile:"
     ) in long_output(output)
 
 
