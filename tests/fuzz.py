@@ -249,7 +249,18 @@ SECTIONS = {
         some(records(st.sampled_from([CNAME, DNAME, 0]), True), 3), NOTHING, NOTHING
     ),
     "denial": st.tuples(NOTHING, some(records(st.just(SOA), sound=True), 1), NOTHING),
+# More mail hosts or PTR names than are followed, each different.
+crowds = st.integers(101, 150).map(
+    lambda count: tuple(
+        Record(
+            *(SELF, 0, IN, number, wire(b"m%d" % number, b"example", b"com")),
+            *(b"\0" * 10 + b"\x01\x02" + struct.pack("!H", number), b"", None, 0),
+        )
+        for number in range(count)
+    )
+)
     "referral": st.tuples(NOTHING, some(records(st.just(NS), sound=True), 3), NOTHING),
+    "crowd": st.tuples(crowds, NOTHING, NOTHING),
     "wild": st.tuples(*[some(records(types, sound=False), 3)] * 3),
 }
 DELIVERIES = [*["datagram"] * 12, *["tcp"] * 3, "tcp-length", "tcp-split", "tcp-cut", "drop"]
@@ -267,12 +278,12 @@ options = st.lists(
 
 
 @st.composite
-def replies(draw: st.DrawFn, tame: bool) -> Reply:
+def replies(draw: st.DrawFn, tame: bool, crowded: bool = False) -> Reply:
     """``tame`` answers can be read, so that what they hold is gone into."""
     kinds = ["answer"] * 6 + ["alias", "denial", *([] if tame else ["denial", "referral", "wild"])]
-    flags = draw(
-        st.sampled_from([QR | RA] * 6 + [QR | AA | RA, *([] if tame else [QR, 0, 0xFFFF])])
-    )
+    kinds = ["crowd"] if crowded else kinds
+    # Authoritative servers that all answer may differ.
+    flags = draw(st.sampled_from([QR | RA, QR | AA | RA] * 3 + ([] if tame else [QR, 0, 0xFFFF])))
     rcodes = [0] * 12 + [3, *([] if tame else [1, 2, 3, 4, 5, 6, 11, 15])]
     odd = not tame and draw(st.integers(0, 9)) == 0
     return Reply(
@@ -292,8 +303,10 @@ def replies(draw: st.DrawFn, tame: bool) -> Reply:
 def runs(draw: st.DrawFn) -> Run:
     count = draw(st.sampled_from([1, 1, 3, 8]))
     arguments = ["-d", *(f"d{number}.example.com" for number in range(count))]
-    arguments += ["-t", draw(st.sampled_from(["0.3", "0.5", "1"]))]
-    flags = ["--authoritative", "--spf", "--smtp", "--no-reverse", "-v", "-v", "-vv", "-vvv"]
+    crowded = count == 1 and draw(st.integers(0, 5)) == 0
+    arguments += ["-t", "1" if crowded else draw(st.sampled_from(["0.3", "0.5", "1"]))]
+    arguments += draw(st.sampled_from([[], ["--authoritative"]]))
+    flags = ["--spf", "--smtp", "--no-reverse", "-v", "-v", "-vv", "-vvv"]
     arguments += draw(st.lists(st.sampled_from(flags), max_size=3, unique=True))
     arguments += draw(st.sampled_from([[], [], ["-4"], ["-6"], ["--state", "missing-ptr=ok"]]))
     arguments += draw(
@@ -304,7 +317,10 @@ def runs(draw: st.DrawFn) -> Run:
     return Run(
         tuple(arguments),
         draw(st.sampled_from(["utf-8", "utf-8", "ascii"])),
-        tuple(draw(st.lists(replies(draw(st.booleans())), min_size=1, max_size=10))),
+        (
+            *draw(st.lists(replies(draw(st.booleans())), min_size=1, max_size=10)),
+            *([draw(replies(True, crowded=True))] if crowded else []),
+        ),
         tuple(draw(st.lists(st.sampled_from(GREETINGS), min_size=1, max_size=3))),
     )
 
