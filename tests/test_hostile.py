@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from conftest import Plugin
-from fuzz import run_plugin
+from fuzz import BROKEN_OFF, run_plugin
 from nameserver import Connection, Datagram, NameServer
 
 import check_reverse_mx
@@ -21,16 +24,50 @@ CORPUS = Path(__file__).with_name("corpus")
 GRACE = 0.3
 
 
-def test_two_thousand_answers_from_hell() -> None:
-    command = [sys.executable, str(FUZZ), "--answers", "2000", "--seed", "1"]
-    kept = sorted(map(str, CORPUS.glob("*.json")))
-    replay = ["--replay", *kept] if kept else []
-    ended = subprocess.run(
-        [*command, *replay], capture_output=True, text=True, timeout=300, check=False
+def fuzz(
+    file: Path, *arguments: str | Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, file, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=env, check=False
     )
+
+
+def test_two_thousand_answers_from_hell() -> None:
+    kept = sorted(CORPUS.glob("*.json"))
+    replay: list[str | Path] = ["--replay", *kept] if kept else []
+    ended = fuzz(FUZZ, "--answers", "2000", "--seed", "1", *replay)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for file in kept:
-        assert f"{Path(file).name}: holds" in ended.stdout
+        assert f"{file.name}: holds" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        pytest.param(
+            'yield found("implicit-mx"', 'assert not ("implicit-mx"', "no status line", id="crash"
+        ),
+        pytest.param("if octet in NAME_CHARACTERS else", "if octet else", "raw {", id="raw"),
+    ],
+)
+def test_what_fails_is_kept_and_fails_again_until_it_is_mended(
+    tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    source = Path(check_reverse_mx.__file__).read_text("utf-8")
+    assert source.count(right) == 1
+    (tmp_path / "check_reverse_mx.py").write_text(source.replace(right, wrong), "utf-8")
+    (tmp_path / "tests").mkdir()
+    for name in ("fuzz.py", "figures.py", "perfdata.py"):
+        shutil.copy(FUZZ.with_name(name), tmp_path / "tests")
+    fuzz_wrong = tmp_path / "tests" / "fuzz.py"
+    uncovered = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+    assert fuzz(fuzz_wrong, "--answers", "1", "--seed", "2", env=uncovered).returncode == 1
+    (kept,) = (tmp_path / "tests" / "corpus").iterdir()
+    again = fuzz(fuzz_wrong, "--replay", kept, env=uncovered)
+    assert again.returncode == 1
+    assert f"AssertionError: {said}" in again.stderr
+    assert fuzz(FUZZ, "--replay", kept).stdout == f"{kept.name}: holds\n"
 
 
 class Flood(NameServer):
@@ -102,9 +139,5 @@ def test_what_takes_too_long_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> N
     with NameServer("! * * drop") as server:
         arguments = ["-s", server.address, "-p", str(server.port), "-d", "example.com"]
         result = run_plugin([*arguments, "-t", "10"], "utf-8")
-    assert result.stdout == (
-        "REVERSE_MX UNKNOWN - the time was up before all was judged: very many records,"
-        " or a busy machine\n"
-    )
-    assert (result.code, result.stderr) == (3, "")
+    assert (result.stdout, result.code, result.stderr) == (BROKEN_OFF, 3, "")
     assert result.seconds < 5
