@@ -73,6 +73,7 @@ import socket
 import struct
 import textwrap
 import time
+import warnings
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, Optional, TextIO, TypeVar, Union
@@ -3741,6 +3742,8 @@ class OutOfTime(BaseException):
 
 
 def _out_of_time(*_: object) -> NoReturn:
+    # Of a chain not yet started Python would say on standard error that nobody awaited it.
+    warnings.simplefilter("ignore")
     raise OutOfTime
 
 

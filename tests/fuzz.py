@@ -595,7 +595,11 @@ def run_plugin(arguments: Sequence[str], encoding: str) -> Result:
     callbacks, gc.callbacks[:] = gc.callbacks[:], []
     starved_before = starved()
     started = time.monotonic()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+    with (
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        warnings.catch_warnings(),
+    ):
         try:
             check_reverse_mx.main(arguments)
         except SystemExit as ended:

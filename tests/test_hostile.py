@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from conftest import Plugin
@@ -141,3 +142,14 @@ def test_what_takes_too_long_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> N
         result = run_plugin([*arguments, "-t", "10"], "utf-8")
     assert (result.stdout, result.code, result.stderr) == (BROKEN_OFF, 3, "")
     assert result.seconds < 5
+
+
+def test_what_is_broken_off_before_a_chain_starts_says_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_: object) -> NoReturn:
+        check_reverse_mx._out_of_time()
+
+    monkeypatch.setattr(check_reverse_mx, "start", start)
+    result = run_plugin(["-s", "127.0.0.1", "-d", "example.com"], "utf-8")
+    assert (result.stdout, result.code, result.stderr) == (BROKEN_OFF, 3, "")
