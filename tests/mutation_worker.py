@@ -69,7 +69,10 @@ class Mutant(NamedTuple):
 
     def apply(self, source: str) -> str:
         lines = source.splitlines()
-        lines[self.first - 1 : self.first - 1 + len(self.old)] = self.new
+        changed = slice(self.first - 1, self.first - 1 + len(self.old))
+        # The source may have been edited since the mutants were made of it.
+        assert lines[changed] == self.old
+        lines[changed] = self.new
         return "\n".join(lines) + "\n"
 
 
