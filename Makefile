@@ -5,7 +5,7 @@
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in half an hour
 # make lock   renew what is pinned in tests/requirements/
-# make fuzz   hostile answers and made-up zones, other ones each time, for half an hour
+# make fuzz   hostile answers and made-up zones, other ones each time, for a quarter of an hour
 # make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
