@@ -69,7 +69,7 @@ TC, RA, AA, QR = 0x200, 0x80, 0x400, 0x8000
 SELF = b"\xc0\x0c"  # a compression pointer to the question
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IP_PKTINFO = 0x8914, 0x8916, 0x891C, 8
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
-HANDLED = (signal.SIGTERM, signal.SIGALRM, signal.SIGVTALRM)
+HANDLED = (signal.SIGTERM, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
