@@ -231,7 +231,9 @@ class Judge(Worker):
             if not lines or not reach.lines or lines & set(reach.lines)
         ]
         quick = [nodeid for nodeid in tests if not COSTLY.match(nodeid)]
-        if lines and len(quick) >= ENOUGH:
+        # Of the others it is not known whether they reach it.
+        sure = [nodeid for nodeid in quick if lines & set(self._reach[nodeid].lines)]
+        if len(sure) >= ENOUGH:
             tests = quick
         return sorted(tests, key=lambda nodeid: (-kills[nodeid], self._reach[nodeid].seconds))
 

@@ -428,3 +428,31 @@ def test_slow_server_is_waited_for_though_another_is_not_there(plugin: Plugin) -
         0,
         "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches",
     )
+
+
+@pytest.mark.parametrize(
+    ("slow", "stage"),
+    [
+        pytest.param("example.com. MX", "MX lookup", id="mx"),
+        pytest.param("mail.example.com. A", "address lookup", id="address"),
+        pytest.param("192.0.2.25 PTR", "PTR lookup", id="ptr"),
+        pytest.param("other.example.net. A", "confirming lookup", id="confirm"),
+        pytest.param("example.com. TXT", "SPF lookup", id="spf"),
+    ],
+)
+def test_threshold_says_which_stage_was_slow(plugin: Plugin, slow: str, stage: str) -> None:
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    example.com. TXT "v=spf1 mx -all"
+    mail.example.com. A 192.0.2.25
+    192.0.2.25 PTR other.example.net.
+    other.example.net. A 192.0.2.25
+    ! {slow} delay 1.2
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-d", "example.com", "--spf", "-4", "-c", "1")
+    assert output.code == 2
+    assert re.match(
+        rf"REVERSE_MX CRITICAL - example.com: slowest {stage} took 1\.\d+s \(outside range 0:1\);",
+        output.status,
+    )
