@@ -132,4 +132,4 @@ clean:
 	[ "$$(id -u)" = 0 ] || [ ! -d .debian/chroot ] || \
 	  unshare --user --map-root-user --map-auto rm -rf .debian/chroot
 	rm -rf .venv .venv-oldest .venv-bench .venv-peers .venv-mutation .venv-lock .mutation .debian \
-	  build dist *.egg-info .coverage .coverage.*
+	  build dist *.egg-info .hypothesis .coverage .coverage.*
