@@ -30,6 +30,7 @@ from mutation_worker import IMPORT, SURVIVED, TIMEOUT, Mutant
 from mutmut.mutation.mutators import mutation_operators
 
 COPIES = ROOT / ".mutation"
+VERDICTS = COPIES / "verdicts.json"
 PLUGIN = "check_reverse_mx.py"
 COPIED = (PLUGIN, "README.md", "CHANGELOG.md", "Makefile", "setup.cfg", "contrib", "docs")
 EXPLANATIONS = Path(__file__).with_name("mutation.json")
@@ -45,6 +46,7 @@ TESTS = (
     "tests/test_output.py::test_what_does_not_fit_is_counted",
     "tests/test_lookups.py::test_six_endings_have_six_texts",
     "tests/test_lookups.py::test_thresholds",
+    "tests/test_lookups.py::test_threshold_says_which_stage_was_slow",
     "tests/test_lookups.py::test_unknown_when_nothing_listens",
     "tests/test_spf.py::test_output_of_a_sound_record",
     "tests/test_spf.py::test_addresses_are_held_to_the_same_check",
@@ -247,12 +249,16 @@ def show(survivor: Key, why: str) -> str:
 
 
 def main() -> None:
+    """Judge all mutants, or with ``--explain`` only explain those that survived the last run."""
     started = time.monotonic()
     mutants = [*Mutator((ROOT / PLUGIN).read_text("utf-8")).mutants()]
-    killers = judge(mutants)
+    if sys.argv[1:] != ["--explain"]:
+        killers = judge(mutants)
+        VERDICTS.write_text(json.dumps([killers, time.monotonic() - started]), "utf-8")
+    killers, seconds = json.loads(VERDICTS.read_text("utf-8"))
     survivors = [key(mutant) for mutant, killer in zip(mutants, killers) if killer == SURVIVED]
     why = explanations()
-    text = figures(killers, time.monotonic() - started)
+    text = figures(killers, seconds)
     text += "\n" + "\n".join(show(survivor, why.get(survivor, "?")) for survivor in survivors)
     write_block(DOCS / "reliability.md", "mutation", text)
     for survivor in survivors:
