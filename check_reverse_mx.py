@@ -555,6 +555,11 @@ class Answer:
         return self.outcome not in (Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN)
 
     @property
+    def silence(self) -> bool:
+        """Whether no server said anything."""
+        return self.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE)
+
+    @property
     def denial(self) -> str:
         """In which way there is no record, and of several servers which one said so."""
         return self.outcome.value + (f" from {self.server}" if self.servers > 1 else "")
@@ -2602,7 +2607,7 @@ class Policy:
         return Problem(finding, state, subject, text, cures, failed, apart)
 
     def failed_lookup(self, answer: Answer, subject: str) -> Problem:
-        if answer.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE):
+        if answer.silence:
             how = "timed out" if answer.outcome is Outcome.TIMEOUT else "got no answer"
             text = f"{how}: {answer.reason}"
             return self.problem("dns-timeout", subject, text, failed=answer, apart=True)
@@ -3021,8 +3026,7 @@ class Advisor:
         self._deaf = False
 
     def inquire(self, problems: Iterable[Problem]) -> None:
-        silent = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
-        self._deaf = all(answer.outcome in silent for answer in self._lookups.answers)
+        self._deaf = all(answer.silence for answer in self._lookups.answers)
         owners: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
         for problem in problems:
