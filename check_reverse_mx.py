@@ -555,6 +555,11 @@ class Answer:
         return self.outcome not in (Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN)
 
     @property
+    def owner(self) -> Name:
+        """The name behind all aliases, which owns the records."""
+        return (self.question.name, *self.aliases)[-1]
+
+    @property
     def silence(self) -> bool:
         """Whether no server said anything."""
         return self.outcome in (Outcome.TIMEOUT, Outcome.UNREACHABLE)
@@ -568,7 +573,7 @@ class Answer:
     def soa(self) -> Optional[tuple[Name, Any]]:
         """The apex and SOA of the zone that the name is in, from whichever section has it."""
         if self.question.rdtype == SOA and self.records:
-            return (self.question.name, *self.aliases)[-1], self.records[0]
+            return self.owner, self.records[0]
         found = [rrset for rrset in self.authority if rrset.rdtype == SOA]
         return (found[0].name, found[0][0]) if found else None
 
@@ -2093,7 +2098,7 @@ class ReverseMX(nagiosplugin.Resource):
         spf = start(self._allowed(name))
         mx = await self._lookups.ask(name, MX, "mx")
         domain = Subject(name, mx)
-        authority = start(self._ask_authority(name, mx))
+        authority = start(self._ask_authority(mx))
         targets: dict[Name, Target] = {}
         if not domain.null_mx:
             for record in sorted(mx.records, key=lambda mx: (mx.preference, mx.exchange)):
@@ -2119,11 +2124,11 @@ class ReverseMX(nagiosplugin.Resource):
         self._progress.done(whole)
         return whole
 
-    async def _ask_authority(self, name: Name, mx: Answer) -> Optional[Authority]:
+    async def _ask_authority(self, mx: Answer) -> Optional[Authority]:
         # A domain that does not exist is in its registry's zone, which is not at fault.
         if self._authorities is None or mx.outcome is Outcome.NXDOMAIN:
             return None
-        return await self._authorities.ask((name, *mx.aliases)[-1], MX)
+        return await self._authorities.ask(mx.owner, MX)
 
 
 async def _spf_targets(spf: Promise[Optional[SpfFacts]]) -> list[Target]:
@@ -2168,8 +2173,7 @@ class Walk:
         looked_up = start(side_by_side(self._host(target) for target in followed))
         more = await further if further is not None else []
         lookups = [*await looked_up, *await side_by_side(self._host(target) for target in more)]
-        mx = subject.mx
-        domain = None if mx is None else (mx.question.name, *mx.aliases)[-1]
+        domain = None if subject.mx is None else subject.mx.owner
         hosts = [
             MailHost(domain, target, tuple(answers))
             for target, answers in zip([*followed, *more], lookups)
@@ -2678,8 +2682,7 @@ class SubjectContext(FindingsContext):
     def problems(self, fact: Subject) -> Iterator[Problem]:
         found = self._policy.problem
         if fact.mx is not None:
-            owner = (fact.mx.question.name, *fact.mx.aliases)[-1]
-            yield from self._mx_problems(fact, owner, fact.mx)
+            yield from self._mx_problems(fact, fact.mx.owner, fact.mx)
         if fact.left_out_hosts:
             yield found("too-many", "", f"{fact.left_out_hosts} mail hosts were left out")
         if fact.left_out_addresses:
