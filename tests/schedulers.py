@@ -100,6 +100,8 @@ class Result:
 class Scheduler(Server):
     """A scheduler, its plugins in a directory of its own."""
 
+    wrapper = WRAPPER
+
     def __init__(
         self, folder: Path, python: Path, address: str = "127.0.0.1", port: int = 0
     ) -> None:
@@ -124,7 +126,7 @@ class Scheduler(Server):
         }
         quoted = {name: shlex.quote(str(place)) for name, place in places.items()}
         wrapper = self.plugins / "check_reverse_mx"
-        wrapper.write_text(WRAPPER.format(**quoted))
+        wrapper.write_text(self.wrapper.format(**quoted))
         wrapper.chmod(0o755)
 
     def configure(self) -> Sequence[str | Path]:
@@ -493,3 +495,12 @@ class Nagios(Scheduler):
         """The performance data that were written for a service, check by check."""
         lines = [line.partition("\t") for line in self.perfdata_file.read_text().splitlines()]
         return [data.split() for service, _, data in lines if service == name]
+
+
+class DirectNagios(Nagios):
+    """A Nagios that reads from the plugin itself: how a run ends is the plugin's own end."""
+
+    wrapper = """\
+#!/bin/sh
+exec env -i PATH=/usr/bin:/bin LC_ALL=C {mark}="${mark}" {python} {plugin} "$@"
+"""
