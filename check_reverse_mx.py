@@ -1578,7 +1578,6 @@ def _has_whole_parts(parts: Sequence[str], spelling: str) -> bool:
     return any(
         end - len(spelling) in ends and joined[end - len(spelling) : end] == spelling
         for end in ends
-        if end >= len(spelling)
     )
 
 
@@ -2546,14 +2545,18 @@ def _has_domain_twice(name: Name, domain: Name) -> bool:
     return [label.lower() for label in name.labels[-len(twice) :]] == twice
 
 
+def _absolute(name: Name) -> str:
+    return show_name(name) if name == ROOT else f"{show_name(name)}."
+
+
 def paste_mx(owner: Name, preference: Optional[int], target: Name) -> str:
-    return f"{show_name(owner)}. MX {preference} {show_name(target)}{'.' * (target != ROOT)}"
+    return f"{_absolute(owner)} MX {preference} {_absolute(target)}"
 
 
 def paste(owner: Name, rdtype: RdataType, data: object) -> str:
     """Return a record as a zone file takes it, safe to print; ``data`` is a name or an address."""
-    text = f"{show_name(data)}." if isinstance(data, Name) and data.labels[:-1] else data
-    return f"{show_name(owner)}. {rdtype.name} {text}"
+    text = _absolute(data) if isinstance(data, Name) else data
+    return f"{_absolute(owner)} {rdtype.name} {text}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -2581,7 +2584,7 @@ class Problem:
 class Judgement(nagiosplugin.Result):
     """The findings made of one fact; its state is that of the worst."""
 
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...]
 
     @classmethod
     def on(cls, metric: nagiosplugin.Metric, problems: Iterable[Problem]) -> Judgement:
@@ -2747,7 +2750,7 @@ class HostContext(FindingsContext):
         outcomes = {answer.outcome for answer in fact.lookups}
         kinds = [answer.question.rdtype.name for answer in fact.lookups]
         if outcomes and outcomes <= {Outcome.NXDOMAIN, Outcome.NODATA}:
-            record = f"{show_name(fact.names[-1])}. {kinds[0]} ADDRESS-OF-THE-HOST"
+            record = f"{_absolute(fact.names[-1])} {kinds[0]} ADDRESS-OF-THE-HOST"
             action = "or fix" if cures else "fix"
             what = Outcome.NXDOMAIN if Outcome.NXDOMAIN in outcomes else Outcome.NODATA
             denials = (answer.denial for answer in fact.lookups if answer.outcome is what)

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import libcst as cst
@@ -48,6 +49,7 @@ TESTS = (
     "tests/test_lookups.py::test_thresholds",
     "tests/test_lookups.py::test_threshold_says_which_stage_was_slow",
     "tests/test_lookups.py::test_unknown_when_nothing_listens",
+    "tests/test_lookups.py::test_each_server_that_denied_a_host_is_named",
     "tests/test_spf.py::test_output_of_a_sound_record",
     "tests/test_spf.py::test_addresses_are_held_to_the_same_check",
     "tests/test_spf.py::test_status_of_an_error",
@@ -56,6 +58,9 @@ TESTS = (
     "tests/test_spf.py::test_what_to_do_about_an_error",
 )
 Key = tuple[str, str, str]
+
+# How many mutants a worker is given at a time.
+SHARE = 50
 
 # A mutant that is none, and so has to survive.
 CONTROL = Mutant("", 1, [], [], [])
@@ -186,7 +191,7 @@ def make_copy(number: int) -> Path:
 def work(copy: Path, reach: dict[str, Any], mutants: Sequence[Mutant]) -> Any:
     """Have a worker judge mutants in a copy, or measure the reach of the tests."""
     result = copy / "result.json"
-    with open(copy / "log", "w", encoding="utf-8") as log:
+    with open(copy / "log", "a", encoding="utf-8") as log:
         subprocess.run(
             [sys.executable, "tests/mutation_worker.py", result, *TESTS],
             cwd=copy,
@@ -219,12 +224,24 @@ def judge(mutants: Sequence[Mutant]) -> list[str]:
     failed = [nodeid for nodeid, values in reach.items() if values is None]
     if failed:
         sys.exit(f"these tests fail without a mutant: {' '.join(failed)}")
-    shares = [[*mutants[number::workers], CONTROL] for number in range(workers)]
+    free: SimpleQueue[Path] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+
+    def judged(share: Sequence[Mutant]) -> list[str]:
+        copy = free.get()
+        try:
+            return list(work(copy, reach, share))
+        finally:
+            free.put(copy)
+
+    # Neighbours together, as what killed one is tried first on the next.
+    shares = [[CONTROL], *(mutants[at : at + SHARE] for at in range(0, len(mutants), SHARE))]
     with ThreadPoolExecutor(workers) as pool:
-        killers = [*pool.map(work, copies, [reach] * workers, shares)]
-    if any(share.pop() != SURVIVED for share in killers):
-        sys.exit(f"a test failed without a mutant: the last line of {COPIES}/*/log names it")
-    return [killers[number % workers][number // workers] for number in range(len(mutants))]
+        control, *killers = itertools.chain.from_iterable(pool.map(judged, shares))
+    if control != SURVIVED:
+        sys.exit(f"{control} failed without a mutant")
+    return killers
 
 
 def figures(killers: Sequence[str], seconds: float) -> str:

@@ -18,7 +18,6 @@ import logging
 import math
 import multiprocessing
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -42,10 +41,6 @@ import check_reverse_mx  # noqa: E402
 
 # Seconds that a test may take with a mutant, beside several times what it took without.
 PATIENCE = 20
-
-# Tests that start servers or take their time, and how many others make them needless.
-COSTLY = re.compile(r"tests/test_(authoritative|lookups|smtp)\b")
-ENOUGH = 20
 
 # How a mutant ends, if no test fails.
 IMPORT, TIMEOUT, SURVIVED = "import", "timeout", "survived"
@@ -150,11 +145,6 @@ def fails(item: pytest.Item) -> bool:
     return any(report.failed for report in runtestprotocol(item, nextitem=None, log=False))
 
 
-def is_newest(item: pytest.Item) -> bool:
-    callspec = getattr(item, "callspec", None)
-    return callspec is None or callspec.params.get("plugin") != "oldest"
-
-
 def wanted(item: pytest.Item) -> bool:
     """Tell whether a test is to be run: with the newest libraries, as mutants need no others."""
     callspec = getattr(item, "callspec", None)
@@ -188,7 +178,8 @@ class Measure(Worker):
         with tempfile.TemporaryDirectory() as folder:
             settings = Path(folder, "coveragerc")
             where = f"parallel = true\ndata_file = {folder}/data\ninclude = {FILE}"
-            settings.write_text(f"[run]\ndisable_warnings = no-data-collected\n{where}\n", "utf-8")
+            how = "patch = _exit\ndisable_warnings = no-data-collected"
+            settings.write_text(f"[run]\n{how}\n{where}\n", "utf-8")
             os.environ["COVERAGE_PROCESS_START"] = str(settings)
             measured = coverage.Coverage(config_file=str(settings))
             started = time.monotonic()
@@ -230,11 +221,6 @@ class Judge(Worker):
             # What no line is known of runs in a process that is not measured.
             if not lines or not reach.lines or lines & set(reach.lines)
         ]
-        quick = [nodeid for nodeid in tests if not COSTLY.match(nodeid)]
-        # Of the others it is not known whether they reach it.
-        sure = [nodeid for nodeid in quick if lines & set(self._reach[nodeid].lines)]
-        if len(sure) >= ENOUGH:
-            tests = quick
         return sorted(tests, key=lambda nodeid: (-kills[nodeid], self._reach[nodeid].seconds))
 
     def _killer(self, tests: list[pytest.Item]) -> str:

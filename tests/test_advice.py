@@ -196,6 +196,13 @@ CASES = [
         id="invalid-ptr",
     ),
     pytest.param(
+        "invalid-ptr",
+        MAIL + "192.0.2.25 PTR mx\\;reboot.example.net.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR mx\\059reboot.example.net.\n{THEIRS}",
+        id="nothing-unsafe-in-what-is-to-be-pasted",
+    ),
+    pytest.param(
         "mixed-ptr",
         MAIL
         + """
@@ -263,6 +270,12 @@ CASES = [
         "example.com. MX 10 mail.example.com.\n    mail.example.com. AAAA ::1",
         f"replace by a public address: mail.example.com. AAAA ::1\n{OURS}",
         id="unusable-address-ipv6",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 example.com.\n    example.com. A 127.0.0.1",
+        f"replace by a public address: example.com. A 127.0.0.1\n{OURS}",
+        id="unusable-address-of-the-domain-itself",
     ),
     pytest.param(
         "no-address",
@@ -555,7 +568,38 @@ def test_alias_of_a_ptr_name_is_shown(plugin: Plugin) -> None:
 def test_host_that_is_localhost_has_no_record_to_replace(plugin: Plugin) -> None:
     with NameServer("example.com. MX 10 localhost.\nlocalhost. A 127.0.0.1") as server:
         output = plugin.ask(server, "-v", "-d", "example.com")
+    assert "    127.0.0.1   CRITICAL" in output.long
     assert advice(output, "unusable-address") == "\n"
+
+
+def test_host_may_have_addresses_of_the_family_not_asked_for(plugin: Plugin) -> None:
+    text = "example.com. MX 10 mail.example.com.\nmail.example.com. AAAA 2001:db8::25"
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-4", "-d", "example.com")
+    ours = OURS.replace(", 2001:db8::53", "")
+    assert advice(output, "no-address") == f"fix: mail.example.com. A ADDRESS-OF-THE-HOST\n{ours}"
+
+
+def test_sender_without_address_has_only_that_to_mend(plugin: Plugin) -> None:
+    with NameServer(ZONES) as server:
+        output = plugin.ask(server, "-v", "--sender", "gone.example.com")
+    assert advice(output, "no-address") == f"fix: gone.example.com. A ADDRESS-OF-THE-HOST\n{OURS}"
+
+
+def test_no_more_servers_are_listed_than_the_root_has(plugin: Plugin) -> None:
+    text = "".join(f"ns1.isp.example. A 127.0.0.{n}\n" for n in range(20, 33))
+    broken = ZONES.replace("ns1.isp.example. A 192.0.2.101\n", text) + MAIL
+    with NameServer(zone(broken + "! 192.0.2.25 PTR rcode SERVFAIL")) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    told = advice(output, "dns-failure").splitlines()
+    assert told[:15] == [
+        "asked themselves, the servers of 2.0.192.in-addr.arpa:",
+        *(
+            f"  ns1.isp.example (127.0.0.{n}) does not answer (connection refused)"
+            for n in range(20, 33)
+        ),
+        "  ...",
+    ]
 
 
 # What the advice costs.

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 
 import pytest
 from conftest import Output, Plugin
+from nameserver import NameServer
 from realservers import FOLDER, Bind, Nsd, Server, Unbound, sign_zone
 
 REVERSE = "2.0.192.in-addr.arpa"
@@ -142,6 +143,18 @@ def test_what_most_servers_have_comes_first(plugin: Plugin, stack: ExitStack) ->
     )
 
 
+def test_of_as_many_servers_the_newer_come_first(plugin: Plugin, stack: ExitStack) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: GOOD, "example.com": forward(4, "@ MX 20 mail")})
+    farm.nsd(3, {REVERSE: GOOD})
+    output = farm.ask(plugin, "--authoritative")
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: MX of example.com differs between the name servers of"
+        f" example.com: {WITNESSES[2]}, serial 4) has MX 20 mail.example.com; {WITNESSES[1]},"
+        " serial 3) has MX 10 mail.example.com [inconsistent-mx]"
+    )
+
+
 def test_mx_that_differs(plugin: Plugin, stack: ExitStack) -> None:
     farm = Farm(stack, {REVERSE: GOOD})
     farm.nsd(2, {REVERSE: GOOD, "example.com": forward(2, "@ MX 20 mail")})
@@ -158,7 +171,9 @@ def test_mx_that_differs(plugin: Plugin, stack: ExitStack) -> None:
 LAME = f"name server of {REVERSE},"
 
 
-@pytest.mark.parametrize("kind", ["refuses", "dead", "silent", "not-authoritative", "garbage"])
+@pytest.mark.parametrize(
+    "kind", ["refuses", "dead", "silent", "not-authoritative", "from-a-cache", "garbage"]
+)
 def test_lame_server_is_named(plugin: Plugin, stack: ExitStack, kind: str) -> None:
     farm = Farm(stack, {REVERSE: GOOD})
     farm.nsd(2, {REVERSE: GOOD, "example.com": MX})
@@ -170,11 +185,14 @@ def test_lame_server_is_named(plugin: Plugin, stack: ExitStack, kind: str) -> No
         farm.nsd(3, {REVERSE: "( what is this"})
     elif kind == "not-authoritative":
         farm.nsd(3, {"0.192.in-addr.arpa": "2 NS ns1.isp.example."})
+    elif kind == "from-a-cache":
+        stack.enter_context(NameServer(f"25.{REVERSE}. PTR mail.example.com.", HOSTS[2], farm.port))
     says = {
         "refuses": r"answers REFUSED( \(EDE [^)]*\))?",
         "dead": r"does not answer \(connection refused\)",
         "silent": "does not answer",
         "not-authoritative": "is not authoritative",
+        "from-a-cache": "is not authoritative",
         "garbage": r"answers SERVFAIL( \(EDE [^)]*\))?",
     }[kind]
     output = farm.ask(plugin, "--authoritative")
@@ -208,6 +226,36 @@ def test_what_to_do_about_servers_that_are_lame_or_differ(plugin: Plugin, stack:
         f"          fix: have the zone {REVERSE} loaded anew on ns2.isp.example",
         f"          in: zone {REVERSE}, see above",
     ]
+
+
+def test_name_servers_in_punycode_can_be_read(plugin: Plugin, stack: ExitStack) -> None:
+    names = "xn--bcher-kva A 127.0.0.13\nxn--mller-kva A 127.0.0.19\n"
+    servers = "@ NS xn--bcher-kva.isp.example.\n@ NS xn--mller-kva.isp.example."
+    good, stale, empty = (
+        text.replace("@ NS ns3.isp.example.", servers) for text in (GOOD, STALE, EMPTY)
+    )
+    farm = Farm(stack, {REVERSE: good, "isp.example": ISP + names})
+    farm.nsd(2, {REVERSE: stale, "example.com": MX})
+    farm.nsd(3, {REVERSE: empty})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
+        f" name servers of {REVERSE}: {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
+        f" {WITNESSES[2]}, serial 6) has PTR old.example.com; bücher.isp.example (127.0.0.13,"
+        " serial 5) has no PTR (NXDOMAIN) [inconsistent-ptr]; müller.isp.example (127.0.0.19),"
+        f" {LAME} does not answer (connection refused) [lame-server]"
+    )
+    fix = f"fix: have the zone {REVERSE} loaded anew on ns2.isp.example, bücher.isp.example"
+    assert f"          {fix}" in output.long
+
+
+def test_only_name_server_of_a_zone_is_not_to_be_removed(plugin: Plugin, stack: ExitStack) -> None:
+    """It is lame, and the resolver knows the zone from elsewhere."""
+    only = "".join(line for line in GOOD.splitlines(True) if not re.search(" NS ns[12]", line))
+    farm = Farm(stack, {REVERSE: only})
+    farm.nsd(2, {"example.com": MX})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert f"          have it mended: {REVERSE}. NS ns3.isp.example." in output.long
 
 
 def test_name_server_without_address_is_lame(plugin: Plugin, stack: ExitStack) -> None:
@@ -305,15 +353,18 @@ def test_dnssec_fault_is_told_from_a_broken_zone(plugin: Plugin, stack: ExitStac
     )
 
 
+# Of a parent zone at the second server.
+SOA = "@ SOA ns1.isp.example. noc.isp.example. 1 3600 600 86400 60\n@ NS ns2.isp.example.\n"
+
+
 def test_resolvers_own_trouble_is_told_from_a_broken_zone(plugin: Plugin, stack: ExitStack) -> None:
     """The resolver cannot reach the reverse zone's servers; the plugin can."""
     parent = "0.192.in-addr.arpa"
     delegation = "".join(f"2 NS ns{number}.isp.example.\n" for number in (1, 2, 3))
     delegation += "2 NS ns4.isp.example.\n"
-    soa = "@ SOA ns1.isp.example. noc.isp.example. 1 3600 600 86400 60\n@ NS ns2.isp.example.\n"
     farm = Farm(stack, {"isp.example": f"{ISP}ns4 AAAA fe80::1\n"})
-    farm.nsd(2, {parent: soa + delegation, "example.com": MX})
-    farm.nsd(3, {REVERSE: GOOD})
+    farm.nsd(2, {parent: SOA + delegation, "example.com": MX})
+    farm.nsd(3, {REVERSE: f"{GOOD}\n25 PTR www.example.com."})
     farm.extra = "".join(
         f'stub-zone:\n  name: "{name}"\n  stub-addr: {address}@{farm.port}\n'
         for name, address in ((parent, HOSTS[1]), (REVERSE, "127.0.0.19"))
@@ -323,8 +374,25 @@ def test_resolvers_own_trouble_is_told_from_a_broken_zone(plugin: Plugin, stack:
     told = textwrap.dedent("\n".join(output.long[4:9]))
     assert "  ns4.isp.example (fe80::1) was not asked" in told
     assert f"asked themselves, the servers of {REVERSE}:" in told
-    assert f"  {WITNESSES[3]}, serial 7) has PTR mail.example.com" in told
+    assert f"  {WITNESSES[3]}, serial 7) has PTR mail.example.com, PTR www.example.com" in told
     assert f"  {WITNESSES[1]}) answers REFUSED" in told
+    assert cause(output) == (
+        "cause: the name servers that answer agree, so the trouble is the resolver's"
+    )
+
+
+def test_servers_that_agree_on_nothing_are_no_cause(plugin: Plugin, stack: ExitStack) -> None:
+    """The name has no record, and so no alias to go on from."""
+    farm = Farm(stack, {})
+    farm.nsd(2, {"0.192.in-addr.arpa": f"{SOA}2 NS ns3.isp.example.\n", "example.com": MX})
+    farm.nsd(3, {REVERSE: reverse(7)})
+    farm.extra = "".join(
+        f'stub-zone:\n  name: "{name}"\n  stub-addr: {address}@{farm.port}\n'
+        for name, address in (("0.192.in-addr.arpa", HOSTS[1]), (REVERSE, "127.0.0.19"))
+    )
+    output = farm.ask(plugin, "-v")
+    told = "\n".join(line.strip() for line in output.long)
+    assert f"{WITNESSES[3]}, serial 7) has no PTR (NXDOMAIN)" in told
     assert cause(output) == (
         "cause: the name servers that answer agree, so the trouble is the resolver's"
     )
@@ -348,16 +416,22 @@ def test_lame_zone_has_no_server_that_answers(plugin: Plugin, stack: ExitStack) 
 
 
 def test_failure_behind_an_alias_is_looked_for_behind_it(plugin: Plugin, stack: ExitStack) -> None:
-    """A classless delegation (RFC 2317) to a server that is gone; the parent's servers agree."""
+    """A classless delegation (RFC 2317) to a server that is gone; the parent's servers agree.
+
+    But for the first, which there is no way to.
+    """
     child = "0-63.2.0.192.in-addr.arpa"
     parent = reverse(7, f"25 CNAME 25.{child}.", "0-63 NS ns3.isp.example.")
-    farm = Farm(stack, {REVERSE: parent.replace("@ NS ns3.isp.example.\n", "")})
+    parent = parent.replace("@ NS ns3.isp.example.\n", "@ NS ns0.isp.example.\n")
+    isp = f"{ISP}ns0 AAAA fe80::1\n"
+    farm = Farm(stack, {REVERSE: parent, "isp.example": isp})
     farm.nsd(2, {REVERSE: farm.zones[REVERSE], "example.com": MX})
     output = farm.ask(plugin, "-v")
     assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
     told = [line.strip() for line in output.long]
     asked = told.index(f"asked themselves, the servers of {REVERSE}:")
-    assert told[asked + 1 : asked + 5] == [
+    assert told[asked + 1 : asked + 6] == [
+        "ns0.isp.example (fe80::1) was not asked",
         f"{WITNESSES[1]}, serial 7) has CNAME 25.{child}",
         f"{WITNESSES[2]}, serial 7) has CNAME 25.{child}",
         f"asked themselves, the servers of {child}:",

@@ -188,6 +188,19 @@ def test_server_that_says_nxdomain_is_named_if_there_are_others(
     assert (alone.code, alone.status) == (code, f"REVERSE_MX {text.replace(' from {}', '')}")
 
 
+def test_each_server_that_denied_a_host_is_named(plugin: Plugin) -> None:
+    text = "example.com. MX 10 mail.example.com.\n"
+    with (
+        NameServer(text + "! mail.example.com. AAAA rcode REFUSED") as first,
+        NameServer(text, "127.0.0.2", first.port) as second,
+    ):
+        output = plugin.ask(first, "-s", second.address, "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN from"
+        f" 127.0.0.1#{first.port}, NXDOMAIN from 127.0.0.2#{first.port}) [no-address]"
+    )
+
+
 def test_chain_names_the_server_that_denies_a_ptr_name(plugin: Plugin) -> None:
     text = zone(
         """

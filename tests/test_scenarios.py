@@ -689,6 +689,8 @@ SCENARIOS = [
             ("octets-of-two-words", "h192-0x2-25.example.net", "A", "192.0.2.25"),
             ("octets-in-another-order", "h0-192-2-25.example.net", "A", "192.0.2.25"),
             ("part-of-longer-hex", "ac0000219f.example.net", "A", "192.0.2.25"),
+            ("end-of-longer-hex", "ac0000219.example.net", "A", "192.0.2.25"),
+            ("start-of-longer-hex", "c0000219f.example.net", "A", "192.0.2.25"),
             ("hex-of-two-words", "c000x0219.example.net", "A", "192.0.2.25"),
             ("hex-digits-reversed", "9120000c.example.net", "A", "192.0.2.25"),
             ("ipv6-in-part", "2001-db8-0-0-25.xyz", "AAAA", "2001:db8::25"),
