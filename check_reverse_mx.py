@@ -3860,7 +3860,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 3
     if argv is None:
-        let_be_read()
+        # A character is four octets at the most.
+        if len(output.getvalue()) > 1024:
+            let_be_read()
         # To take down the interpreter piece by piece would cost time, and nothing is left to save.
         os._exit(code)  # type: ignore[arg-type]
     sys.exit(code)  # type: ignore[arg-type]
