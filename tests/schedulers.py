@@ -52,12 +52,14 @@ AnyScheduler = TypeVar("AnyScheduler", bound="Scheduler")
 MARK = "CHECK_REVERSE_MX_SCHEDULER"
 
 # The plugin as the schedulers find it: with an environment that has nothing of the tests in it.
+COMMAND = 'env -i PATH=/usr/bin:/bin LC_ALL=C {mark}="${mark}" {python} {plugin} "$@"'
+
 # What it was given and gave is complete once its code is there.
-WRAPPER = """\
+WRAPPER = f"""\
 #!/bin/sh
-run=$(mktemp {runs}/XXXXXX)
+run=$(mktemp {{runs}}/XXXXXX)
 [ $# = 0 ] || printf '%s\\0' "$@" > "$run.arguments"
-env -i PATH=/usr/bin:/bin LC_ALL=C {mark}="${mark}" {python} {plugin} "$@" > "$run.output"
+{COMMAND} > "$run.output"
 code=$?
 cat "$run.output"
 echo $code > "$run.new"
@@ -500,7 +502,4 @@ class Nagios(Scheduler):
 class DirectNagios(Nagios):
     """A Nagios that reads from the plugin itself: how a run ends is the plugin's own end."""
 
-    wrapper = """\
-#!/bin/sh
-exec env -i PATH=/usr/bin:/bin LC_ALL=C {mark}="${mark}" {python} {plugin} "$@"
-"""
+    wrapper = f"#!/bin/sh\nexec {COMMAND}\n"

@@ -425,18 +425,17 @@ def nagios_run(nagios: Nagios, *last: str) -> Run:
     return next(run for run in nagios.runs() if run.arguments[-len(last) :] == list(last))
 
 
-def for_nagios(code: int, output: str) -> Result:
-    """What Nagios makes of an output."""
-    text, _, perfdata = output.partition("| ")
-    first, newline, rest = text.rstrip().partition("\n")
+def for_nagios(run: Run) -> Result:
+    """What Nagios makes of a run."""
+    first, newline, rest = run.text.partition("\n")
     # It takes no semicolon in the first line.
-    return Result(code, first.replace(";", ":") + newline + rest, perfdata.split())
+    return Result(run.code, first.replace(";", ":") + newline + rest, run.perfdata)
 
 
 def nagios_has(nagios: Nagios, service: str) -> Result:
     """The result of a service, which must be what the plugin printed."""
     result = nagios.result(f"mail.example.com!{service}")
-    assert result in [for_nagios(run.code, run.output) for run in nagios.runs()]
+    assert result in [for_nagios(run) for run in nagios.runs()]
     return result
 
 
@@ -460,7 +459,7 @@ def test_nagios_has_all_of_a_long_output_on_a_busy_machine(
 ) -> None:
     """Nagios leaves what it has not read when a plugin ends, but for 4 KB."""
     printed = newest.ask(nameserver, "-v", "-d", "long.example")
-    expected = for_nagios(2, without_times(printed.stdout))
+    expected = for_nagios(Run([], without_times(printed.stdout), 2))
     assert "missing_ptr=60;;;0" in expected.perfdata
     assert len(expected.text) > 1 << 13
     names = [str(n) for n in range(20)]
