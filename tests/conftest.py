@@ -6,13 +6,15 @@ supported, which are those of Debian 12. ``make test`` makes both environments.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +115,19 @@ def plugin(request: pytest.FixtureRequest) -> Plugin:
 def newest() -> Plugin:
     """The plugin with the newest libraries only, for what does not depend on them."""
     return Plugin(PYTHONS["newest"])
+
+
+@contextlib.contextmanager
+def at_most_cpu(most: float) -> Iterator[None]:
+    """Assert how many seconds the processes run inside compute: a busy machine slows the clock."""
+
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = used()
+    yield
+    assert used() - before < most
 
 
 def without_times(text: str) -> str:

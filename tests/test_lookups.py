@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from conftest import Plugin, zone
+from conftest import Plugin, at_most_cpu, zone
 from nameserver import NameServer
 
 TWO_HOSTS = zone(
@@ -350,9 +350,9 @@ def test_ended_within_the_timeout_whatever_happens(
 
 
 def test_answer_that_takes_seconds_to_parse_is_malformed(plugin: Plugin) -> None:
-    with NameServer(ONE_HOST + "! * PTR heavy") as server:
-        output = plugin.ask(server, "-t", "2", "-d", "example.com", covered=False)
-    assert output.seconds < 2 + GRACE
+    with NameServer(ONE_HOST + "! * PTR heavy") as server, at_most_cpu(3):
+        output = plugin.ask(server, "-t", "8", "-d", "example.com", covered=False)
+    assert output.seconds < 8 + GRACE
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed:"
         f" malformed answer (takes too long to read) from 127.0.0.1#{server.port} [dns-failure]"
@@ -367,12 +367,12 @@ def test_what_was_learnt_by_the_deadline_is_told(plugin: Plugin) -> None:
     ! mx2.example.com. * drop
     """
     with NameServer(zone(text)) as server:
-        output = plugin.ask(server, "-t", "1.5", "-4", "-d", "example.com", covered=False)
-    assert output.seconds < 1.5 + GRACE
+        output = plugin.ask(server, "-t", "4", "-4", "-d", "example.com", covered=False)
+    assert output.seconds < 4 + GRACE
     assert re.fullmatch(
         r"REVERSE_MX CRITICAL - example\.com: 192\.0\.2\.25 \(mail\.example\.com\) has no PTR"
         r" record \(NXDOMAIN\) \[missing-ptr\]; A lookup of mx2\.example\.com timed out: no answer"
-        rf" from 127\.0\.0\.1#{server.port} in 1\.\d s \[dns-timeout\]",
+        rf" from 127\.0\.0\.1#{server.port} in \d\.\d s \[dns-timeout\]",
         output.status,
     )
     assert output.counts == (

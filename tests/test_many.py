@@ -10,12 +10,11 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Plugin, zone
+from conftest import Plugin, at_most_cpu, zone
 from nameserver import NameServer
 from realservers import FOLDER, Bind
 
@@ -247,10 +246,8 @@ def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
     # The 64 KiB of an answer have room for some 3,000.
     text = "".join(f"example.com. MX {i} h{i}.example.com.\n" for i in range(2000))
     text += zone("*.example.com. A 192.0.2.25\n192.0.2.25 PTR h0.example.com.\n")
-    with NameServer(text) as server:
-        started = time.monotonic()
+    with NameServer(text) as server, at_most_cpu(5):
         output = plugin.ask(server, "-d", "example.com", "-4", covered=False)
-        assert time.monotonic() - started < 5
         assert len({query.name for query in server.queries}) == 102
     assert output.status == (
         "REVERSE_MX WARNING - example.com: 1900 mail hosts were left out [too-many]"
@@ -261,10 +258,9 @@ def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
 def test_host_with_thousands_of_addresses_is_bounded(plugin: Plugin) -> None:
     text = "example.com. MX 10 mail.example.com.\n"
     text += "".join(f"mail.example.com. A 10.0.{i // 250}.{i % 250}\n" for i in range(2000))
-    with NameServer(text) as server:
+    with NameServer(text) as server, at_most_cpu(5):
         output = plugin.ask(server, "-d", "example.com", "-4", covered=False)
         assert len({query.name for query in server.queries if query.rdtype == "PTR"}) == 500
-    assert output.seconds < 5
     assert output.perfdata["missing_ptr"] == "500;;;0"
     assert re.search(r"; \d+ more problems, see -v$", output.status)
     assert len(output.status) < 500

@@ -14,14 +14,23 @@ from figures import DOCS, ROOT, blocks
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 # A machine that is busy with other things shall not fail the tests, and worse code shall.
 MOST = 1.25
+TRIES = 3
 
 Worse = dict[str, float]
 
 
 @pytest.fixture(scope="module")
 def worse() -> Worse:
-    """How many times worse than its goal each figure is."""
+    """How many times worse than its goal each figure is, at the best: noise only adds."""
     assert PYTHON.exists(), f"{PYTHON} is missing: make test makes it"
+    least = measure()
+    for _ in range(TRIES - 1):
+        if max(least.values()) > MOST:
+            least = {name: min(times, least[name]) for name, times in measure().items()}
+    return least
+
+
+def measure() -> Worse:
     ended = subprocess.run(
         [str(PYTHON), "-m", "bench", "--short"],
         cwd=Path(__file__).parent,

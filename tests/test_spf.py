@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from conftest import Output, Plugin, zone
+from conftest import Output, Plugin, at_most_cpu, zone
 from nameserver import NameServer
 from test_output import HOSTILE, assert_safe
 
@@ -1200,10 +1200,9 @@ ENDLESS = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_record_of_64_kilobytes_is_bounded(newest: Plugin, kind: str) -> None:
-    with NameServer(zone(MAIL + spf(f"v=spf1 {ENDLESS[kind]}"))) as server:
+    with NameServer(zone(MAIL + spf(f"v=spf1 {ENDLESS[kind]}"))) as server, at_most_cpu(5):
         output = newest.ask(server, "--spf", "-d", "example.com", "-v")
     assert_safe(output)
-    assert output.seconds < 5
     assert len(set(asked(server, "A"))) <= 1 + 10
     assert len(set(asked(server, "PTR"))) <= 500
     assert len(output.stdout) < 300_000
