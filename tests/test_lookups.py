@@ -350,7 +350,7 @@ def test_ended_within_the_timeout_whatever_happens(
 
 
 def test_answer_that_takes_seconds_to_parse_is_malformed(plugin: Plugin) -> None:
-    with NameServer(ONE_HOST + "! * PTR heavy") as server, at_most_cpu(3):
+    with NameServer(ONE_HOST + "! * PTR heavy") as server, at_most_cpu(2 + GRACE):
         output = plugin.ask(server, "-t", "8", "-d", "example.com", covered=False)
     assert output.seconds < 8 + GRACE
     assert output.status == (
@@ -372,7 +372,7 @@ def test_what_was_learnt_by_the_deadline_is_told(plugin: Plugin) -> None:
     assert re.fullmatch(
         r"REVERSE_MX CRITICAL - example\.com: 192\.0\.2\.25 \(mail\.example\.com\) has no PTR"
         r" record \(NXDOMAIN\) \[missing-ptr\]; A lookup of mx2\.example\.com timed out: no answer"
-        rf" from 127\.0\.0\.1#{server.port} in \d\.\d s \[dns-timeout\]",
+        rf" from 127\.0\.0\.1#{server.port} in 3\.\d s \[dns-timeout\]",
         output.status,
     )
     assert output.counts == (
