@@ -14,6 +14,7 @@ from figures import DOCS, ROOT, blocks
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 # A machine that is busy with other things shall not fail the tests, and worse code shall.
 MOST = 1.25
+# One short benchmark of five on a quiet machine had a figure that was twice the goal by chance.
 TRIES = 3
 
 Worse = dict[str, float]
