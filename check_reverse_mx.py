@@ -1544,7 +1544,7 @@ def spells_address(name: Name, address: Address) -> bool:
     Decimal octets in either order with dots or dashes between them, hexadecimal digits in either
     order with or without, or the groups of an IPv6 address, also compressed.
     """
-    text = show_name(name).lower()
+    text = b".".join(name.labels).decode("latin-1").lower()
     pairs = [f"{octet:02x}" for octet in address.packed]
     if address.version == 4:
         octets = list(address.packed)
