@@ -15,6 +15,7 @@ PIP = -m pip install --quiet --disable-pip-version-check
 # What is installed is pinned to versions and hashes.
 LOCKS = tests/requirements
 PINNED = $(PIP) --require-hashes -r $(LOCKS)
+SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
@@ -44,7 +45,7 @@ deb: .venv/.docs
 man: build/check_reverse_mx.1
 completion: build/check_reverse_mx.bash
 
-build/check_reverse_mx.1 build/check_reverse_mx.bash: check_reverse_mx.py tools/generate.py .venv/.docs
+build/check_reverse_mx.1 build/check_reverse_mx.bash: $(SOURCES) tools/generate.py .venv/.docs
 	mkdir -p build
 	.venv/bin/python tools/generate.py $(if $(filter %.1,$@),man,completion) > $@.new
 	mv $@.new $@
@@ -67,7 +68,7 @@ loss: .venv/.test
 	.venv/bin/python tests/test_process.py
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
-.venv/.demo: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works
+.venv/.demo: $(LOCKS)/run.txt setup.cfg $(SOURCES) | venv-works
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PINNED)/run.txt
 	.venv/bin/python $(PLUGIN)
@@ -87,7 +88,7 @@ loss: .venv/.test
 	touch $@
 
 # What is measured has nothing beside it that slows its start, and its peers are by themselves.
-.venv-bench/.made: $(LOCKS)/run.txt setup.cfg check_reverse_mx.py | venv-works
+.venv-bench/.made: $(LOCKS)/run.txt setup.cfg $(SOURCES) | venv-works
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python $(PINNED)/run.txt
 	.venv-bench/bin/python $(PLUGIN)

@@ -53,6 +53,7 @@ CORPUS = Path(__file__).with_name("corpus")
 sys.path.insert(0, str(ROOT))
 
 import check_reverse_mx  # noqa: E402
+from reverse_mx.findings import FINDINGS  # noqa: E402
 
 NAMESPACE = ("unshare", "--map-root-user", "--net")
 EXAMPLES_OF_A_SEED = 50
@@ -717,7 +718,7 @@ def attempt(
     tally.broken_off += result.stdout == BROKEN_OFF
     tally.states[state] += 1
     named = re.findall(r"\[([a-z-]+)\]", result.stdout)
-    tally.findings.update(set(named) & check_reverse_mx.FINDINGS.keys())
+    tally.findings.update(set(named) & FINDINGS.keys())
     tally.slowest = max(tally.slowest, result.seconds - timeout)
 
 
@@ -811,7 +812,7 @@ def report(hell: Hell, tally: Tally, seeds: Sequence[int], seconds: float) -> st
         " their time, with more left to judge. Kept because they once failed:"
         f" {len(list(CORPUS.glob('*.json')))}.\n\n"
     )
-    rows = [(f"`{name}`", tally.findings[name]) for name in check_reverse_mx.FINDINGS]
+    rows = [(f"`{name}`", tally.findings[name]) for name in FINDINGS]
     states = [(state, tally.states[state]) for state in STATES]
     return head + table(("came out as", "runs"), [*states, *rows])
 

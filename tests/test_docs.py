@@ -25,6 +25,8 @@ from figures import blocks, write_block
 from nameserver import NameServer
 
 import check_reverse_mx
+from reverse_mx.findings import FINDINGS, PERFDATA
+from reverse_mx.options import make_parser, state_argument
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -113,7 +115,7 @@ def findings() -> str:
     rows = ["| finding | default | meaning |", "|---|---|---|"]
     rows += [
         f"| `{finding.name}` | {finding.default} | {finding.sentence} |"
-        for finding in check_reverse_mx.FINDINGS.values()
+        for finding in FINDINGS.values()
     ]
     return "\n".join(rows) + "\n"
 
@@ -126,7 +128,7 @@ def requirements() -> str:
 
 def receivers() -> str:
     lines = []
-    for finding in check_reverse_mx.FINDINGS.values():
+    for finding in FINDINGS.values():
         if finding.reactions:
             lines.append(f"- `{finding.name}`: {'; '.join(map(str, finding.reactions))}")
     return "\n".join(lines) + "\n"
@@ -204,7 +206,7 @@ def test_readme_has_no_block_that_nothing_makes() -> None:
 def test_readme_explains_the_performance_data_in_their_order() -> None:
     _, _, section = README.read_text("utf-8").partition("\n## Performance data\n")
     section = section.partition("\n## ")[0]
-    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", section)) == check_reverse_mx.PERFDATA
+    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", section)) == PERFDATA
 
 
 def test_readme_and_icinga_name_findings_and_states_that_exist() -> None:
@@ -212,7 +214,7 @@ def test_readme_and_icinga_name_findings_and_states_that_exist() -> None:
     named = re.findall(r"""(?:--state |reverse_mx_state = \[ ")([a-z-]+=[a-z]+)""", text)
     assert named
     for argument in named:
-        check_reverse_mx.state_argument(argument)
+        state_argument(argument)
 
 
 # setup.cfg, CHANGELOG.md
@@ -264,7 +266,7 @@ def parser_options() -> dict[str, argparse.Action]:
     """The options by their longest name, without those that no scheduler uses."""
     return {
         max(action.option_strings, key=len): action
-        for action in check_reverse_mx.make_parser()._actions
+        for action in make_parser(check_reverse_mx.__version__)._actions
         if not {"-h", "-V"} & set(action.option_strings)
     }
 
@@ -310,7 +312,7 @@ def test_icinga_lets_the_plugin_end_by_itself() -> None:
     timeout = re.search(r"(?m)^  timeout = (\d+)([sm])$", ICINGA.read_text("utf-8"))
     assert timeout
     seconds = int(timeout[1]) * {"s": 1, "m": 60}[timeout[2]]
-    assert seconds > check_reverse_mx.make_parser().get_default("timeout") + 1
+    assert seconds > make_parser(check_reverse_mx.__version__).get_default("timeout") + 1
 
 
 # make demo

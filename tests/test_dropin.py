@@ -1,4 +1,4 @@
-"""The one file, copied alone, with Debian's own Python and libraries."""
+"""The plugin and its rooms, copied, with Debian's own Python and libraries."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ OK = "1 mail host, 1 address, reverse DNS matches"
 @pytest.fixture
 def dropped_in(tmp_path: Path) -> Plugin:
     assert DEBIAN_PYTHON.exists(), "Debian's python3 is missing"
+    shutil.copytree(ROOT / "reverse_mx", tmp_path / "reverse_mx")
     return Plugin(DEBIAN_PYTHON, Path(shutil.copy(ROOT / "check_reverse_mx.py", tmp_path)))
 
 

@@ -100,6 +100,7 @@ def alert(way: Way) -> str:
         copy = chroot.root / "root/check_reverse_mx"
         shutil.copytree(ROOT / "contrib", copy / "contrib")
         shutil.copy(ROOT / "check_reverse_mx.py", copy)
+        shutil.copytree(ROOT / "reverse_mx", copy / "reverse_mx")
         with kept_downloads(chroot):
             run_as_written(chroot, commands("Install"))
             run_as_written(chroot, commands(way.section))

@@ -28,7 +28,7 @@ from realservers import FOLDER, Server
 from schedulers import Icinga, Run, wait_for
 from test_schedulers import SECONDS, STATES, ZONE, icinga_files, icinga_host
 
-import check_reverse_mx
+from reverse_mx.findings import PERFDATA, STAGES
 
 DASHBOARD = json.loads((ROOT / "contrib" / "grafana-dashboard.json").read_text("utf-8"))
 GUIDE = (ROOT / "docs" / "grafana.md").read_text("utf-8")
@@ -350,7 +350,7 @@ def test_latency_by_stage_is_that_of_the_slowest_domain(written: Written) -> Non
     panel = by_title("Slowest lookup, by stage")
     found = {name: max(values) for name, values in shown(influx, panel).items()}
     expected = {}
-    for stage in check_reverse_mx.STAGES:
+    for stage in STAGES:
         of_domains = printed(runs, f"{stage}_time")
         if of_domains:
             expected[f"{stage}_time"] = max(max(values) for values in of_domains.values())
@@ -438,9 +438,7 @@ def test_every_panel_and_every_label_has_its_test() -> None:
     assert [panel for panel in PANELS if panel not in (*BY_DOMAIN, *SUMS, *others)] == []
     by_stage = by_title(tested[0])["targets"][0]["query"]
     (regex,) = re.findall(r'"metric" =~ /(.*?)/ ', by_stage)
-    of_stages = [label for label in check_reverse_mx.PERFDATA if re.search(regex, label)]
-    assert of_stages == [f"{stage}_time" for stage in check_reverse_mx.STAGES]
+    of_stages = [label for label in PERFDATA if re.search(regex, label)]
+    assert of_stages == [f"{stage}_time" for stage in STAGES]
     optional = {"spf_time", "smtp_time"}  # in the one for all stages only
-    assert sorted(map(str, map(label_of, BY_DOMAIN))) == sorted(
-        set(check_reverse_mx.PERFDATA) - optional
-    )
+    assert sorted(map(str, map(label_of, BY_DOMAIN))) == sorted(set(PERFDATA) - optional)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from conftest import Plugin, at_most_cpu
+from conftest import ROOT, Plugin, at_most_cpu
 from fuzz import BROKEN_OFF, run_plugin
 from nameserver import Connection, Datagram, NameServer
 
 import check_reverse_mx
+from reverse_mx.process import out_of_time
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 CORPUS = Path(__file__).with_name("corpus")
@@ -55,9 +56,12 @@ def test_two_thousand_answers_from_hell() -> None:
 def test_what_fails_is_kept_and_fails_again_until_it_is_mended(
     tmp_path: Path, right: str, wrong: str, said: str
 ) -> None:
-    source = Path(check_reverse_mx.__file__).read_text("utf-8")
+    shutil.copytree(ROOT / "reverse_mx", tmp_path / "reverse_mx")
+    shutil.copy(check_reverse_mx.__file__, tmp_path)
+    sources = {file: file.read_text("utf-8") for file in tmp_path.rglob("*.py")}
+    ((file, source),) = (pair for pair in sources.items() if right in pair[1])
     assert source.count(right) == 1
-    (tmp_path / "check_reverse_mx.py").write_text(source.replace(right, wrong), "utf-8")
+    file.write_text(source.replace(right, wrong), "utf-8")
     (tmp_path / "tests").mkdir()
     for name in ("fuzz.py", "figures.py", "perfdata.py"):
         shutil.copy(FUZZ.with_name(name), tmp_path / "tests")
@@ -154,7 +158,7 @@ def test_what_is_broken_off_before_a_chain_starts_says_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def start(_: object) -> NoReturn:
-        check_reverse_mx._out_of_time()
+        out_of_time()
 
     monkeypatch.setattr(check_reverse_mx, "start", start)
     result = run_plugin(["-s", "127.0.0.1", "-d", "example.com"], "utf-8")

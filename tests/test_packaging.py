@@ -24,7 +24,9 @@ from conftest import ROOT, Plugin, zone
 from nameserver import NameServer
 from realservers import FOLDER
 
-from check_reverse_mx import FINDINGS, STATES, __version__, make_parser
+from check_reverse_mx import __version__
+from reverse_mx.findings import FINDINGS, STATES
+from reverse_mx.options import make_parser
 
 ZONE = zone(
     """
@@ -125,6 +127,7 @@ def test_wheel_has_the_module_its_command_and_the_licence(dist: Path) -> None:
             f"{info}/licenses/LICENSE",
             f"{info}/top_level.txt",
             "check_reverse_mx.py",
+            *sorted(f"reverse_mx/{room.name}" for room in ROOT.glob("reverse_mx/*.py")),
         ]
         metadata = archive.read(f"{info}/METADATA").decode().splitlines()
     for line in ("License: MIT", "License-File: LICENSE", "Requires-Python: >=3.9"):
@@ -155,7 +158,9 @@ def make(kind: str, folder: Path) -> Path:
 
 
 def options() -> list[str]:
-    return [option for action in make_parser()._actions for option in action.option_strings]
+    return [
+        option for action in make_parser(__version__)._actions for option in action.option_strings
+    ]
 
 
 @pytest.fixture(scope="module")

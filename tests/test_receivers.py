@@ -9,7 +9,7 @@ import pytest
 from realservers import FOLDER
 from receivers import NAMESPACES, SETTINGS, Replies, State, play
 
-from check_reverse_mx import FINDINGS, Finding, Reaction
+from reverse_mx.findings import FINDINGS, Finding, Reaction
 
 ACCEPTS, REFUSES, DEFERS = "accepts", "refuses", "defers"
 CHANCE = "decides by chance"

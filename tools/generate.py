@@ -25,7 +25,9 @@ from argparse_manpage.manpage import Manpage
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from check_reverse_mx import FINDINGS, STATES, __version__, make_parser  # noqa: E402
+from check_reverse_mx import __version__  # noqa: E402
+from reverse_mx.findings import FINDINGS, STATES  # noqa: E402
+from reverse_mx.options import make_parser  # noqa: E402
 
 # Bash makes a word of its own of a "=", and completes only what comes after it. shtab calls this
 # from a command of its own, which cannot tell bash to put no blank after a "=": so that there is
@@ -53,7 +55,7 @@ BULLET: Any = {
 
 
 def man() -> str:
-    parser = make_parser()
+    parser = make_parser(__version__)
     parser.epilog = None
     page = Manpage(parser)
     page.description = _metadata("description")
@@ -79,7 +81,7 @@ def _roff(text: str) -> str:
 
 
 def completion() -> str:
-    parser = make_parser()
+    parser = make_parser(__version__)
     for action in parser._actions:
         if action.metavar == "FINDING=STATE":
             # To shtab it is three words.

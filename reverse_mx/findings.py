@@ -1,0 +1,324 @@
+"""The vocabulary: what can be wrong, and how bad that is by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+import nagiosplugin
+from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
+
+from reverse_mx.answer import Answer
+from reverse_mx.names import Name
+
+
+class Reaction(NamedTuple):
+    """What one receiver does about a finding, with which setting, in which SMTP reply.
+
+    ``stages`` are those of the failed lookups that it does it for, all if there are none.
+    """
+
+    receiver: str
+    setting: str
+    verdict: str
+    code: str = ""
+    stages: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        setting = f" with {self.setting}" if self.setting else ""
+        code = f" ({self.code})" if self.code else ""
+        when = f" if the {' or '.join(self.stages)} lookup fails" if self.stages else ""
+        return f"{self.receiver} {self.verdict}{setting}{code}{when}"
+
+
+POSTFIX_CLIENT = "reject_unknown_client_hostname"
+
+
+POSTFIX_REVERSE = "reject_unknown_reverse_client_hostname"
+
+
+POSTFIX_SENDER = "reject_unknown_sender_domain"
+
+
+EXIM_CLIENT = "verify = reverse_host_lookup"
+
+
+EXIM_SENDER = "verify = sender"
+
+
+NO_REVERSE_NAME = (
+    Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
+    Reaction("Postfix", POSTFIX_REVERSE, "refuses", "450 4.7.1"),
+    Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
+)
+
+
+ANY_CONFIRMED_NAME = (
+    Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
+    Reaction("Exim", EXIM_CLIENT, "accepts"),
+)
+
+
+FAILED_LOOKUP = (
+    Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", ("ptr", "confirm")),
+    Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", ("ptr",)),
+    Reaction("Exim", EXIM_CLIENT, "defers", "451", ("ptr", "confirm")),
+    Reaction("Postfix", POSTFIX_SENDER, "defers", "450 4.1.8", ("mx",)),
+    Reaction("Exim", EXIM_SENDER, "defers", "451", ("mx", "address")),
+)
+
+
+class Finding(NamedTuple):
+    """One thing that can be found: its name, its default state, when it is reported.
+
+    ``reactions`` are what receivers do meanwhile. Those of Postfix and Exim are proven by tests
+    against the real servers.
+    """
+
+    name: str
+    default: ServiceState
+    sentence: str
+    reactions: tuple[Reaction, ...] = ()
+
+
+FINDINGS = {
+    finding.name: finding
+    for finding in (
+        Finding(
+            "no-such-domain",
+            Critical,
+            "The domain does not exist (NXDOMAIN).",
+            (
+                Reaction("Postfix", POSTFIX_SENDER, "refuses", "450 4.1.8"),
+                Reaction("Exim", EXIM_SENDER, "refuses", "550"),
+            ),
+        ),
+        Finding(
+            "implicit-mx",
+            Warn,
+            "The domain has no MX record: receivers fall back to its own addresses"
+            " (RFC 5321, 5.1); those are checked.",
+        ),
+        Finding(
+            "null-mx",
+            Warn,
+            'The domain declares with "MX 0 ." that it takes no mail (RFC 7505); nothing to check.',
+            (
+                Reaction("Postfix", POSTFIX_SENDER, "refuses", "550 5.7.27"),
+                Reaction("Exim", EXIM_SENDER, "refuses", "550"),
+            ),
+        ),
+        Finding(
+            "invalid-mx",
+            Critical,
+            'An MX target is an IP address in letters, or "." beside other MX records.',
+        ),
+        Finding(
+            "mx-is-alias",
+            Warn,
+            "An MX target is a CNAME (RFC 2181, 10.3); the chain is followed.",
+        ),
+        Finding(
+            "no-address", Critical, "A mail host has neither A nor AAAA record, or does not exist."
+        ),
+        Finding(
+            "private-address",
+            Ok,
+            "The address is private (RFC 1918, RFC 4193); it is checked like any other.",
+        ),
+        Finding(
+            "unusable-address",
+            Critical,
+            "Loopback, unspecified, link-local, multicast or broadcast address:"
+            " no mail can arrive there.",
+        ),
+        Finding(
+            "missing-ptr",
+            Critical,
+            "The address has no PTR record.",
+            (
+                Reaction("Gmail", "", "refuses", "550-5.7.25"),
+                *NO_REVERSE_NAME,
+                Reaction("OpenSMTPD", "rdns or fcrdns", "refuses"),
+                Reaction("SpamAssassin", "", "scores RDNS_NONE"),
+            ),
+        ),
+        Finding(
+            "unconfirmed-ptr",
+            Critical,
+            "No PTR name resolves back to the address: forward-confirmed reverse DNS"
+            " (iprev, RFC 8601) fails.",
+            (
+                Reaction("Gmail", "", "refuses", "550-5.7.25"),
+                Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
+                Reaction("Postfix", POSTFIX_REVERSE, "accepts"),
+                Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
+                Reaction("OpenSMTPD", "fcrdns", "refuses"),
+            ),
+        ),
+        Finding(
+            "invalid-ptr",
+            Critical,
+            "No PTR name is a host name; most receivers throw such names away unseen.",
+            NO_REVERSE_NAME,
+        ),
+        Finding(
+            "mixed-ptr",
+            Warn,
+            "Some PTR names confirm the address and some do not:"
+            " receivers that look at one of them decide by chance.",
+            (
+                Reaction("Postfix", POSTFIX_CLIENT, "decides by chance", "450 4.7.25"),
+                Reaction("Exim", EXIM_CLIENT, "accepts"),
+                Reaction("OpenSMTPD", "fcrdns", "decides by chance"),
+            ),
+        ),
+        Finding(
+            "name-mismatch",
+            Warn,
+            "The address is confirmed, but no PTR name is the mail host.",
+            ANY_CONFIRMED_NAME,
+        ),
+        Finding(
+            "underscore-ptr",
+            Warn,
+            "A PTR name that confirms has an underscore: no host name by RFC 1123.",
+            ANY_CONFIRMED_NAME,
+        ),
+        Finding(
+            "generic-ptr",
+            Warn,
+            "A PTR name spells out its address, as those of dial-up pools do.",
+            (*ANY_CONFIRMED_NAME, Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC")),
+        ),
+        Finding(
+            "dns-failure",
+            Critical,
+            "A name server answered that it could not (SERVFAIL, REFUSED, a CNAME loop, ...).",
+            FAILED_LOOKUP,
+        ),
+        Finding(
+            "dns-timeout", Unknown, "No name server answered in the time allowed.", FAILED_LOOKUP
+        ),
+        Finding(
+            "inconsistent-ptr",
+            Critical,
+            "With --authoritative: the name servers of the reverse zone give different PTR records,"
+            " or one lacks them; the odd one is named.",
+        ),
+        Finding(
+            "inconsistent-mx",
+            Warn,
+            "With --authoritative: the name servers of the domain give different MX records.",
+        ),
+        Finding(
+            "lame-server",
+            Warn,
+            "With --authoritative: a name server that a zone lists does not answer, refuses, or is"
+            " not authoritative.",
+        ),
+        Finding(
+            "spf-error",
+            Warn,
+            "With --spf: the SPF record is missing, double, malformed or over its limits"
+            " (RFC 7208).",
+        ),
+        Finding(
+            "smtp-silent",
+            Critical,
+            "With --smtp: the connection was established and then nothing came.",
+        ),
+        Finding(
+            "smtp-failure",
+            Critical,
+            "With --smtp: no connection, or a greeting that is not 220.",
+        ),
+        Finding(
+            "banner-mismatch",
+            Warn,
+            "With --smtp: the host name in the greeting is not a PTR name of the address.",
+        ),
+        Finding(
+            "too-many",
+            Warn,
+            "More mail hosts, addresses or PTR names than are followed;"
+            " the number left out is given.",
+        ),
+    )
+}
+
+
+STATES = {"ok": Ok, "warning": Warn, "critical": Critical, "unknown": Unknown}
+
+
+# A proven fault outranks a lookup that did not end, so UNKNOWN must not hide CRITICAL.
+WORST_FIRST = (Critical, Warn, Unknown, Ok)
+
+
+# The stages of the walk, whose lookups are timed apart, and how a threshold names them.
+STAGES = {
+    "mx": "MX lookup",
+    "address": "address lookup",
+    "ptr": "PTR lookup",
+    "confirm": "confirming lookup",
+    "spf": "SPF lookup",
+    "smtp": "SMTP greeting",
+}
+
+
+# The performance data, in the order of the output.
+PERFDATA = (
+    "time",
+    *(f"{stage}_time" for stage in STAGES),
+    "mail_hosts",
+    "addresses",
+    "missing_ptr",
+    "unconfirmed_ptr",
+    "name_mismatch",
+    "dns_errors",
+)
+
+
+class Cure(NamedTuple):
+    """A change that mends a problem: what to do, the record ready to paste, and whose zone."""
+
+    action: str
+    record: str
+    owner: Name
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A finding made of something: what it was made of, in what words, and how bad it is.
+
+    ``finding`` is "" for a latency outside its range. ``cures`` are ways to mend it, ``failed`` the
+    lookup that did not end well. ``apart`` is whether the subject is another than the link of the
+    chain that the problem hangs from.
+    """
+
+    finding: str
+    state: ServiceState
+    subject: str
+    text: str
+    cures: tuple[Cure, ...] = ()
+    failed: Optional[Answer] = None
+    apart: bool = False
+
+    def __str__(self) -> str:
+        name = f"[{self.finding}]" if self.finding else ""
+        return " ".join(part for part in (self.subject, self.text, name) if part)
+
+
+class Judgement(nagiosplugin.Result):
+    """The findings made of one fact; its state is that of the worst."""
+
+    problems: tuple[Problem, ...]
+
+    @classmethod
+    def on(cls, metric: nagiosplugin.Metric, problems: Iterable[Problem]) -> Judgement:
+        problems = tuple(problems)
+        state = min((p.state for p in problems), key=WORST_FIRST.index, default=Ok)
+        judgement = cls(state, None, metric)
+        judgement.problems = problems
+        return judgement

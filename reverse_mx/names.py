@@ -1,0 +1,151 @@
+"""Domain names, host names, reverse names, and kinds of address."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+import struct
+from collections.abc import Sequence
+from typing import Optional, Union
+
+import dns.name
+
+Name = dns.name.Name
+
+
+ROOT = dns.name.root
+
+
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+ARPA = dns.name.from_text("arpa.")
+
+
+IN_ADDR = dns.name.from_text("in-addr.arpa.")
+
+
+IP6 = dns.name.from_text("ip6.arpa.")
+
+
+def is_host_name(name: Name) -> bool:
+    """Tell whether receivers take a PTR name for a host name.
+
+    The rule is that of RFC 1123 (2.1) with underscores let pass, as Postfix and Exim have it.
+    """
+    labels = name.labels[:-1]
+    return (
+        bool(labels)
+        and not all(label.isdigit() for label in labels)
+        and all(re.fullmatch(rb"(?!-)[A-Za-z0-9_-]+(?<!-)", label) for label in labels)
+    )
+
+
+def reverse_name(address: Address) -> Name:
+    """Return the name of an address in in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
+    return dns.name.from_text(address.reverse_pointer)
+
+
+def is_private_reverse(name: Name) -> bool:
+    """Tell whether a name is the reverse name of private addresses, or of a part of them."""
+    octets = [label.decode("latin-1") for label in reversed(name.labels[:-3])]
+    if name.is_subdomain(IP6):
+        return octets[:2] in (["f", "c"], ["f", "d"])
+    return name.is_subdomain(IN_ADDR) and (
+        octets[:1] == ["10"]
+        or octets[:2] == ["192", "168"]
+        or octets[:2] in [["172", str(number)] for number in range(16, 32)]
+    )
+
+
+def address_in_letters(name: Name) -> Optional[Address]:
+    """Return the IP address that a name spells, if it is one and no name."""
+    try:
+        return ipaddress.ip_address(b".".join(name.labels[:-1]).decode("latin-1").strip("[]"))
+    except ValueError:
+        return None
+
+
+def spells_address(name: Name, address: Address) -> bool:
+    """Tell whether a name spells out an address, as the names of dial-up pools do.
+
+    Decimal octets in either order with dots or dashes between them, hexadecimal digits in either
+    order with or without, or the groups of an IPv6 address, also compressed.
+    """
+    text = b".".join(name.labels).decode("latin-1").lower()
+    pairs = [f"{octet:02x}" for octet in address.packed]
+    if address.version == 4:
+        octets = list(address.packed)
+        for run in re.findall(r"[0-9.-]+", text):
+            numbers = [int(number) for number in re.findall(r"[0-9]+", run)]
+            if _has_slice(numbers, octets) or _has_slice(numbers, octets[::-1]):
+                return True
+        spellings = {"".join(pairs), "".join(reversed(pairs))}
+    else:
+        spellings = {"".join(pairs), "".join(pairs)[::-1]}
+    groups = list(struct.unpack("!8H", address.packed)) if address.version == 6 else []
+    compressed = address.compressed.replace(":", "-")
+    for run in re.findall(r"[0-9a-f.-]+", text):
+        parts = re.findall(r"[0-9a-f]+", run)
+        if address.version == 6 and (
+            compressed in run.strip("-.").split(".")
+            or _has_slice([int(p, 16) for p in parts], groups)
+        ):
+            return True
+        if any(_has_whole_parts(parts, spelling) for spelling in spellings):
+            return True
+    return False
+
+
+def _has_whole_parts(parts: Sequence[str], spelling: str) -> bool:
+    """Tell whether some neighbouring parts, whole, make the spelling."""
+    joined = "".join(parts)
+    if spelling not in joined:  # so for nearly every name; there may be many, and long ones
+        return False
+    ends = {0, *itertools.accumulate(map(len, parts))}
+    return any(
+        end - len(spelling) in ends and joined[end - len(spelling) : end] == spelling
+        for end in ends
+    )
+
+
+def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
+    return any(
+        numbers[start : start + len(wanted)] == wanted
+        for start in range(len(numbers) - len(wanted) + 1)
+    )
+
+
+def unusable_as(address: Address) -> str:
+    """Return what keeps mail from ever arriving at an address, or nothing."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    address = mapped or address
+    kinds = {
+        "an unspecified": address.is_unspecified,
+        "a loopback": address.is_loopback,
+        "a link-local": address.is_link_local,
+        "a multicast": address.is_multicast,
+        "the broadcast": address == ipaddress.IPv4Address("255.255.255.255"),
+    }
+    return next((kind for kind, applies in kinds.items() if applies), "")
+
+
+PRIVATE_NETWORKS = tuple(
+    (ipaddress.ip_network(network), rfc)
+    for network, rfc in (
+        ("10.0.0.0/8", "RFC 1918"),
+        ("172.16.0.0/12", "RFC 1918"),
+        ("192.168.0.0/16", "RFC 1918"),
+        ("fc00::/7", "RFC 4193"),
+    )
+)
+
+
+def has_domain_twice(name: Name, domain: Name) -> bool:
+    """Tell whether a name ends in the domain twice, as one without a final dot in its zone."""
+    twice = [label.lower() for label in (*domain.labels[:-1], *domain.labels)]
+    return [label.lower() for label in name.labels[-len(twice) :]] == twice

@@ -1,0 +1,366 @@
+"""The parser, and the types of its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import ipaddress
+import re
+import sys
+from collections.abc import Iterable
+from typing import NoReturn, Optional, Union
+
+import dns.exception
+import dns.name
+import nagiosplugin
+from dns.rdatatype import AAAA, A
+from nagiosplugin.state import ServiceState
+
+from reverse_mx.exchange import Server
+from reverse_mx.findings import FINDINGS, STAGES, STATES
+from reverse_mx.lookups import MOST_TRIES, TRY_SECONDS
+from reverse_mx.names import ROOT, Address, Name, Network
+from reverse_mx.text import idna_codec, os_reason, printable, wrap
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that speaks as a plugin does: one line on standard output, exit code 3.
+
+    Monitoring plugin guidelines, "Plugin Return Codes": a wrong argument, help and version are
+    UNKNOWN. A scheduler shows nothing but standard output.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        # argparse names an option by all its strings.
+        message = message.replace("-d/-H/--domain", "-d/--domain")
+        if message.startswith("unrecognized"):
+            message += "; expected -d DOMAIN and options, see -h"
+        print("REVERSE_MX UNKNOWN -", " ".join(message.split()))
+        self.exit()
+
+    def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
+        print(message or "", end="")
+        sys.exit(3)
+
+
+def make_parser(version: str) -> Parser:
+    """Return the parser; its help ends with the table of findings."""
+    parser = Parser(
+        prog="check_reverse_mx",
+        description="Check that the mail hosts of a domain have matching reverse DNS.",
+        epilog=_findings_table(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-d",
+        "-H",
+        "--domain",
+        dest="domains",
+        metavar="DOMAIN",
+        type=domain_argument,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="mail domain; repeatable; @FILE reads arguments from a file, one a line",
+    )
+    parser.add_argument(
+        "-s",
+        "--server",
+        dest="servers",
+        metavar="ADDRESS",
+        type=server_argument,
+        action="append",
+        help="resolver to ask instead of the system's; repeatable",
+    )
+    parser.add_argument(
+        "-p",
+        "--port",
+        metavar="PORT",
+        type=port_argument,
+        default=53,
+        help="port of the resolvers (%(default)s), and with --authoritative of all name servers",
+    )
+    family = parser.add_mutually_exclusive_group()
+    family.add_argument(
+        "-4",
+        dest="rdtypes",
+        action="store_const",
+        const=(A,),
+        default=(A, AAAA),
+        help="IPv4 addresses only",
+    )
+    family.add_argument(
+        "-6", dest="rdtypes", action="store_const", const=(AAAA,), help="IPv6 addresses only"
+    )
+    for short, name in (("-w", "warning"), ("-c", "critical")):
+        parser.add_argument(
+            short,
+            f"--{name}",
+            metavar="RANGE",
+            type=range_argument,
+            default="",
+            help=f"{name} unless the slowest lookup of each stage"
+            f" ({', '.join(f'{stage}_time' for stage in STAGES)}) is in this range of seconds",
+        )
+    parser.add_argument(
+        "-t",
+        "--timeout",
+        metavar="SECONDS",
+        type=timeout_argument,
+        default=10.0,
+        help="the whole check has ended by then (%(default)g; fractions allowed); a lookup gives up"
+        f" after {MOST_TRIES * TRY_SECONDS:g} s of silence",
+    )
+    parser.add_argument(
+        "--state",
+        dest="states",
+        metavar="FINDING=STATE",
+        type=state_argument,
+        action="append",
+        default=[],
+        help="override a finding's state (ok, warning, critical, unknown); repeatable",
+    )
+    parser.add_argument(
+        "--sender",
+        dest="senders",
+        metavar="HOST|ADDRESS",
+        type=sender_argument,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="outbound host or address to hold to the same check; repeatable; needs no -d",
+    )
+    parser.add_argument(
+        "--spf",
+        action="store_true",
+        help="also the addresses that the domain's SPF record allows (networks up to 16 addresses)",
+    )
+    parser.add_argument(
+        "--ignore",
+        metavar="HOST|NETWORK",
+        type=ignore_argument,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="leave out a host (shell pattern) or network, such as a provider's filter; repeatable",
+    )
+    parser.add_argument(
+        "--no-reverse",
+        dest="reverse",
+        action="store_false",
+        help="MX and addresses only, no PTR lookup",
+    )
+    parser.add_argument(
+        "--smtp",
+        action="store_true",
+        help="also connect to port 25 of each address of the MX hosts and wait for the greeting",
+    )
+    parser.add_argument(
+        "--smtp-port",
+        metavar="PORT",
+        type=port_argument,
+        default=25,
+        help="another port than %(default)s (for trials)",
+    )
+    parser.add_argument(
+        "--authoritative",
+        action="store_true",
+        help="ask every authoritative server of the MX and reverse zones itself too, at PORT",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="-v the chain, -vv every lookup with its server, outcome and time, -vvv debugging",
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {version}")
+    return parser
+
+
+def _findings_table() -> str:
+    """Return the exit codes, and the findings with what receivers do, for the help."""
+    lines = [
+        "exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, -h, -V or a wrong argument",
+        "",
+        "findings, with their default states, and what receivers do meanwhile:",
+    ]
+    for finding in FINDINGS.values():
+        lines.append(f"  {finding.name:<17} {finding.default}")
+        texts = [finding.sentence]
+        if finding.reactions:
+            texts.append(f"Meanwhile: {'; '.join(str(r) for r in finding.reactions)}.")
+        for text in texts:
+            lines += wrap(text, " " * 6)
+    return "\n".join(lines)
+
+
+def _wrong(value: str, expected: str) -> argparse.ArgumentTypeError:
+    shown = printable(value, 60) if value else "an empty value"
+    return argparse.ArgumentTypeError(f"{shown} {expected}")
+
+
+def domain_argument(text: str) -> Name:
+    """Return a mail domain, in Unicode or punycode, as an absolute name.
+
+    Raise ``argparse.ArgumentTypeError`` for what is none (RFC 1035, 2.3.4; RFC 5891).
+    """
+    expected = "expected a mail domain such as example.com"
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return _name_argument(text, expected)
+    raise _wrong(text, f"is an address, not a mail domain; {expected}, or --sender {text}")
+
+
+def _name_argument(text: str, expected: str) -> Name:
+    if not text:
+        raise _wrong(text, f"is no name; {expected}")
+    if "://" in text:
+        raise _wrong(text, f"is a URL; {expected}")
+    if "@" in text:
+        raise _wrong(text, f"is a mail address; {expected}, what comes after the @")
+    if re.search(r"\s", text):
+        raise _wrong(text, f"has a blank in it; {expected}")
+    wrong = re.search(r"[\x00-\x7f]", re.sub(r"[A-Za-z0-9._-]", "", text))
+    if wrong:
+        raise _wrong(text, f"has {printable(wrong[0])} in it; {expected}")
+    try:
+        name = dns.name.from_unicode(text, idna_codec=idna_codec())
+    except dns.name.EmptyLabel:
+        raise _wrong(text, f"has an empty label; {expected}") from None
+    except dns.name.LabelTooLong:
+        raise _wrong(text, f"has a label of more than 63 octets; {expected}") from None
+    except dns.name.NameTooLong:
+        raise _wrong(text, f"is longer than 255 octets; {expected}") from None
+    except dns.name.NoIDNA2008:
+        hint = "needs the Python package idna (Debian: python3-idna); or give it in punycode"
+        raise _wrong(text, hint) from None
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise _wrong(text, f"is no valid name ({printable(str(error))}); {expected}") from None
+    if name == ROOT:
+        raise _wrong(text, f"has an empty label; {expected}")
+    return name
+
+
+def sender_argument(text: str) -> Union[Name, Address]:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return _name_argument(text, "expected a host or an address, such as out.example.com")
+
+
+def ignore_argument(text: str) -> Union[str, Network]:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        pass
+    if not re.fullmatch(r"[A-Za-z0-9._*?\[\]!-]+", text):
+        hint = "expected a host such as '*.example.com' or a network such as 192.0.2.0/24"
+        raise _wrong(text, f"is neither a host pattern nor a network; {hint}")
+    return text
+
+
+def server_argument(text: str) -> str:
+    try:
+        Server(text, 53)
+    except OSError:
+        hint = "is no IP address; expected a resolver's, such as 192.0.2.53 (its port with -p)"
+        raise _wrong(text, hint) from None
+    return text
+
+
+def port_argument(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise _wrong(text, "is no port; expected a number from 1 to 65535")
+    return int(text)
+
+
+def range_argument(text: str) -> nagiosplugin.Range:
+    """Return a threshold range (Monitoring plugin guidelines, "Threshold and ranges")."""
+    number = r"(\d+(\.\d*)?|\.\d+)"
+    threshold: Optional[nagiosplugin.Range] = None
+    with contextlib.suppress(ValueError):
+        threshold = nagiosplugin.Range(text)
+    if threshold is None or not re.fullmatch(rf"(@?((~|-?{number})?:)?(-?{number})?)", text):
+        raise _wrong(text, "is no range of seconds; expected one such as 0.5 or @1:2")
+    # Python writes such a number with an exponent, and perfdata has none.
+    if "e" in str(threshold):
+        raise _wrong(text, "is too fine a range of seconds; expected 0.0001 or more")
+    return threshold
+
+
+def timeout_argument(text: str) -> float:
+    if not re.fullmatch(r"(\d{1,6}(\.\d*)?|\.\d+)", text) or not float(text):
+        raise _wrong(text, "is no timeout; expected seconds above 0, such as 10 or 2.5")
+    return float(text)
+
+
+def state_argument(text: str) -> tuple[str, ServiceState]:
+    finding, _, state = text.partition("=")
+    if finding not in FINDINGS:
+        raise _wrong(text, f"names no finding; expected one of {', '.join(FINDINGS)}")
+    if state not in STATES:
+        raise _wrong(text, f"names no state; expected {finding}= and one of {', '.join(STATES)}")
+    return finding, STATES[state]
+
+
+# Characters of arguments that a file may have: some 300,000 domains.
+MOST_ARGUMENTS = 1 << 24
+
+
+def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
+    """Replace each ``@FILE`` by the arguments in the file, one a line.
+
+    Blank lines and lines that start with ``#`` are passed over; ``-o VALUE`` may stand in one.
+    """
+    expanded: list[str] = []
+    for argument in arguments:
+        option = expanded[-1] if expanded and expanded[-1].startswith("-") else ""
+        if option and re.match(r"-[\d.]", argument) and argument not in ("-4", "-6"):
+            # argparse would take a negative number for an option, as there is an option -4.
+            expanded[-1] += f"={argument}" if option.startswith("--") else argument
+            continue
+        # An inverted range starts with @ too.
+        is_range = option in ("-w", "--warning", "-c", "--critical")
+        if not argument.startswith("@") or is_range:
+            expanded.append(argument)
+            continue
+        try:
+            with open(argument[1:], encoding="utf-8") as file:
+                text = file.read(MOST_ARGUMENTS + 1)
+            if len(text) > MOST_ARGUMENTS:
+                raise OSError(errno.EFBIG, "")
+            lines = [line.strip() for line in text.splitlines()]
+        except (OSError, ValueError) as error:
+            reason = os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
+            parser.error(f"argument {printable(argument, 60)}: cannot read this file: {reason}")
+        for line in lines:
+            if line and not line.startswith("#"):
+                expanded += line.split(None, 1) if line.startswith("-") else [line]
+    return expanded
+
+
+def system_servers(parser: Parser) -> list[str]:
+    """Return the addresses of the system's resolvers, as resolv.conf(5) names them.
+
+    What makes no sense in it is passed over, as by the system itself; dnspython would refuse the
+    whole file for it.
+    """
+    without = "argument -s/--server: none given, and /etc/resolv.conf"
+    try:
+        with open("/etc/resolv.conf", encoding="ascii", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError as error:
+        parser.error(f"{without} cannot be read: {os_reason(error)}")
+    servers = []
+    for words in lines:
+        if words[:1] == ["nameserver"] and len(words) > 1:
+            with contextlib.suppress(OSError):
+                Server(words[1], 53)
+                servers.append(words[1])
+    if not servers:
+        parser.error(f"{without} names no resolver")
+    return servers

@@ -1,0 +1,155 @@
+"""The grammar of an SPF record (RFC 7208)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Optional
+
+import dns.exception
+
+from reverse_mx.answer import Answer
+from reverse_mx.names import Name, Network
+from reverse_mx.text import printable
+
+# No RFC limits these, and a record may have 64 KiB: terms of a record, networks of a domain.
+MOST_SPF_TERMS = 500
+
+
+SPF_FOLLOWED = ("include", "a", "mx", "redirect=")
+
+
+# The grammar of RFC 7208, 7.1 and 12. The macros c, r and t are for explanations only (7.2).
+_MACRO = r"%(?:[%_-]|\{[slodiphv](?:0*[1-9][0-9]*)?r?[-.+,/_=]*\})"
+
+
+_MACRO_STRING = rf"(?:[!-$&-~]|{_MACRO})*"
+
+
+_TOP_LABEL = r"(?![0-9]+(?![a-z0-9-]))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+
+
+_DOMAIN = rf"(?P<domain>{_MACRO_STRING}(?:\.{_TOP_LABEL}\.?|{_MACRO}))"
+
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+
+
+_LENGTH4 = r"(?:3[0-2]|[12]?[0-9])"
+
+
+_LENGTH6 = r"(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])"
+
+
+_LENGTHS = rf"(?:/(?P<length4>{_LENGTH4}))?(?://(?P<length6>{_LENGTH6}))?"
+
+
+# The terms: how each is written, and what follows its name.
+SPF_TERMS = {
+    "all": ("all", r""),
+    "include": ("include:DOMAIN", rf":{_DOMAIN}"),
+    "a": ("a[:DOMAIN][/0-32][//0-128]", rf"(?::{_DOMAIN})?{_LENGTHS}"),
+    "mx": ("mx[:DOMAIN][/0-32][//0-128]", rf"(?::{_DOMAIN})?{_LENGTHS}"),
+    "ptr": ("ptr[:DOMAIN]", rf"(?::{_DOMAIN})?"),
+    "ip4": ("ip4:ADDRESS[/0-32]", rf":(?P<ip>{_OCTET}(?:\.{_OCTET}){{3}}(?:/{_LENGTH4})?)"),
+    "ip6": ("ip6:ADDRESS[/0-128]", rf":(?P<ip>[0-9a-f:.]+(?:/{_LENGTH6})?)"),
+    "exists": ("exists:DOMAIN", rf":{_DOMAIN}"),
+    "redirect=": ("redirect=DOMAIN", _DOMAIN),
+    "exp=": ("exp=DOMAIN", _DOMAIN),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SpfTerm:
+    """A term of an SPF record (RFC 7208, 4.6.1), whose ``name`` has a "=" if it is a modifier.
+
+    ``text`` is the term, safe to print. ``target`` is the domain to look up, None if it is the
+    record's own. A term with a macro is not ``followed``. ``lengths`` are the prefix lengths around
+    an IPv4 and an IPv6 address.
+    """
+
+    text: str
+    name: str
+    passes: bool
+    target: Optional[Name] = None
+    followed: bool = False
+    network: Optional[Network] = None
+    lengths: tuple[int, int] = (32, 128)
+
+
+def spf_texts(answer: Answer) -> list[str]:
+    """Return the SPF records among TXT records, strings joined (RFC 7208, 3.3 and 4.5)."""
+    texts = (b"".join(record.strings) for record in answer.records)
+    return [
+        text.decode("utf-8", "replace") for text in texts if re.match(rb"(?i)v=spf1( |\Z)", text)
+    ]
+
+
+def read_spf_record(text: str) -> tuple[list[SpfTerm], list[str]]:
+    """Return the terms of a record in the order that counts, and its errors, safe to print.
+
+    Nothing is behind "all"; else the redirect is last, wherever it stands (RFC 7208, 5.1, 6.1).
+    """
+    words = [word for word in text.split(" ")[1:] if word]
+    terms = []
+    errors = []
+    for word in words[:MOST_SPF_TERMS]:
+        try:
+            terms.append(read_spf_term(word))
+        except ValueError as error:
+            errors.append(f"has a syntax error in {printable(word)} ({error})")
+    names = [term.name for term in terms]
+    for name in ("redirect=", "exp="):
+        if names.count(name) > 1:
+            errors.append(f"has {name} more than once")
+    if len(words) > MOST_SPF_TERMS:
+        errors.append(f"has {len(words)} terms, of which {MOST_SPF_TERMS} were looked at")
+    if "all" in names:
+        del terms[names.index("all") + 1 :]
+    redirects = [term for term in terms if term.name == "redirect="]
+    directives = [term for term in terms if term.name != "redirect="]
+    return directives + ([] if "all" in names else redirects[:1]), errors
+
+
+def read_spf_term(word: str) -> SpfTerm:
+    """Read one term. Raise ``ValueError``, with what was expected, if the grammar forbids it."""
+    flags = re.ASCII | re.IGNORECASE
+    parts = re.fullmatch(r"([+?~-]?)([a-z][a-z0-9_.-]*=?)(.*)", word, flags | re.DOTALL)
+    qualifier, name, rest = parts.groups() if parts else ("", "", "")
+    name = name.lower()
+    if not parts or (name not in SPF_TERMS and not name.endswith("=")):
+        raise ValueError("no such mechanism")
+    if qualifier and name.endswith("="):
+        raise ValueError("a modifier has no qualifier")
+    form, pattern = SPF_TERMS.get(name, ("NAME=TEXT", _MACRO_STRING))
+    match = re.fullmatch(pattern, rest, flags)
+    if not match:
+        raise ValueError(f"expected {form}")
+    found = match.groupdict()
+    domain = found.get("domain") or ""
+    network: Optional[Network] = None
+    if "ip" in found:
+        kind = ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network
+        try:
+            network = kind(found["ip"], strict=False)
+        except ValueError:
+            raise ValueError(f"expected {form}") from None
+    return SpfTerm(
+        printable(word),
+        name,
+        qualifier in ("", "+"),
+        _spf_target(domain) if name in SPF_FOLLOWED and domain and "%" not in domain else None,
+        name in SPF_FOLLOWED and "%" not in domain,
+        network,
+        (int(found.get("length4") or 32), int(found.get("length6") or 128)),
+    )
+
+
+def _spf_target(text: str) -> Name:
+    # Not by dnspython's from_text(), to which a backslash begins an escape.
+    labels = text.encode("ascii").split(b".")
+    try:
+        return Name(labels if not labels[-1] else [*labels, b""])
+    except dns.exception.DNSException:
+        raise ValueError("no valid domain name") from None

@@ -1,0 +1,125 @@
+"""What makes text of names, octets and numbers, safe to print."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, Optional, TypeVar, Union
+
+import dns.exception
+import dns.name
+from dns.rdatatype import MX, PTR, RdataType
+
+from reverse_mx.names import ROOT, Address, Name
+
+T = TypeVar("T")
+
+# Characters that no name or free text from the DNS may bring raw into the output: they mean
+# something to a shell, to HTML, or to the scheduler that parses it.
+UNSAFE = frozenset("|<>&\"'`$\\")
+
+
+NAME_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/*")
+
+
+def printable(text: str, most: int = 200) -> str:
+    r"""Return free text from the network made safe to print.
+
+    Whatever is not printable ASCII, or is unsafe, becomes ``\DDD`` per octet of its UTF-8 form,
+    as RFC 1035 (5.1) writes octets; more than ``most`` characters are cut off with ``...``.
+    """
+    safe = "".join(
+        character
+        if " " <= character <= "~" and character not in UNSAFE
+        else "".join(f"\\{octet:03d}" for octet in character.encode("utf-8", "surrogatepass"))
+        for character in text[:most]
+    )
+    return safe + ("..." if len(text) > most else "")
+
+
+def show_name(name: Name, idn: bool = False) -> str:
+    r"""Return a domain name as it is safe to print, without the final dot.
+
+    Octets other than letters, digits and ``-_/*`` become ``\DDD`` (RFC 1035, 5.1). With ``idn``,
+    labels in punycode are shown in Unicode where they are valid (RFC 5891).
+    """
+    return ".".join(_show_label(label, idn) for label in name.labels if label) or "."
+
+
+def _show_label(label: bytes, idn: bool) -> str:
+    if idn and label[:4].lower() == b"xn--":
+        try:
+            readable = idna_codec().decode(label)
+        except dns.exception.DNSException:  # not valid, or the idna package is not installed
+            readable = ""
+        if readable.isprintable() and not UNSAFE.intersection(readable) and readable:
+            return readable
+    return "".join(chr(octet) if octet in NAME_CHARACTERS else f"\\{octet:03d}" for octet in label)
+
+
+def idna_codec() -> dns.name.IDNA2008Codec:
+    # dnspython before 2.9 would take IDNA 2003 by itself, in which "fa\u00df" becomes "fass".
+    return dns.name.IDNA2008Codec(uts_46=True, allow_pure_ascii=True, strict_decode=True)
+
+
+def os_reason(error: OSError) -> str:
+    # asyncio writes texts of its own over those of the system.
+    return (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
+
+
+def show_record(record: Any) -> str:
+    """Return the data of a record, safe to print."""
+    if record.rdtype == MX:
+        return f"{record.preference} {show_name(record.exchange)}"
+    if record.rdtype == PTR:
+        return show_name(record.target)
+    return printable(record.to_text())
+
+
+def show_subject(of: Union[Name, Address], idn: bool = False) -> str:
+    return show_name(of, idn) if isinstance(of, Name) else str(of)
+
+
+def absolute(name: Name) -> str:
+    return show_name(name) if name == ROOT else f"{show_name(name)}."
+
+
+def paste_mx(owner: Name, preference: Optional[int], target: Name) -> str:
+    return f"{absolute(owner)} MX {preference} {absolute(target)}"
+
+
+def paste(owner: Name, rdtype: RdataType, data: object) -> str:
+    """Return a record as a zone file takes it, safe to print; ``data`` is a name or an address."""
+    text = absolute(data) if isinstance(data, Name) else data
+    return f"{absolute(owner)} {rdtype.name} {text}"
+
+
+# So many PTR names, or addresses of one of them, are enumerated in a line, or servers one a line.
+MOST_IN_LINE = 4
+
+
+def in_line(parts: Sequence[T], separator: str, show: Callable[[T], str] = str) -> str:
+    # What is not shown need not be made: punycode takes its time.
+    more = [f"{len(parts) - MOST_IN_LINE} more"] if len(parts) > MOST_IN_LINE else []
+    return separator.join([*map(show, parts[:MOST_IN_LINE]), *more])
+
+
+def counted(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
+
+
+# Prose in the long output is wrapped for a terminal; what is to be pasted is not.
+LINE = 79
+
+
+def wrap(text: str, indent: str, hanging: str = "") -> list[str]:
+    """Return prose in lines that fit a terminal."""
+    return textwrap.wrap(
+        text,
+        LINE,
+        initial_indent=indent,
+        subsequent_indent=indent + hanging,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
