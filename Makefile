@@ -4,6 +4,7 @@
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in half an hour
+# make docs   the parts of README.md and docs/ that the program itself says
 # make lock   renew what is pinned in tests/requirements/
 # make fuzz   hostile answers and made-up zones, other ones each time, for a quarter of an hour
 # make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
@@ -19,7 +20,7 @@ SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test deb man completion scale bench fuzz mutation lock loss check-tools clean
+.PHONY: demo test deb docs man completion scale bench fuzz mutation lock loss check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python tests/demo.py
@@ -41,6 +42,9 @@ scale: check-tools .venv/.demo
 
 deb: .venv/.docs
 	.venv/bin/python tools/deb.py
+
+docs: .venv/.test
+	.venv/bin/python tests/test_docs.py --write
 
 man: build/check_reverse_mx.1
 completion: build/check_reverse_mx.bash

@@ -33,7 +33,8 @@ from mutmut.mutation.mutators import mutation_operators
 COPIES = ROOT / ".mutation"
 VERDICTS = COPIES / "verdicts.json"
 PLUGIN = "check_reverse_mx.py"
-COPIED = (PLUGIN, "README.md", "CHANGELOG.md", "Makefile", "setup.cfg", "contrib", "docs")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "docs")
+COPIED = (PLUGIN, *DOCUMENTS, "Makefile", "setup.cfg", "contrib")
 EXPLANATIONS = Path(__file__).with_name("mutation.json")
 SECTIONS = ("Findings", "Facts", "Contexts")
 # Those that look at judgements. The many of test_spf.py are about the record that is judged.

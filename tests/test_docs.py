@@ -1,7 +1,7 @@
 """The documentation against the code: what stands in both must be the same.
 
-What README.md has between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` is made here;
-``python tests/test_docs.py --write`` makes it anew where it differs.
+What README.md and docs/ have between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` is made
+here, unless it was measured; ``make docs`` makes it anew where it differs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import demo
-from figures import blocks, write_block
+from figures import DOCS, blocks, write_block
 from nameserver import NameServer
 
 import check_reverse_mx
@@ -30,21 +31,20 @@ from reverse_mx.options import make_parser, state_argument
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+DOCUMENTS = [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
 ICINGA = ROOT / "contrib" / "icinga2.conf"
 PLUGIN = ROOT / "check_reverse_mx.py"
 
-TWO_HOSTS = """\
+WITHOUT_PTR = """\
 example.com.       MX    10 mail.example.com.
-example.com.       MX    20 backup.example.com.
-mail.example.com.    A     192.0.2.25
-mail.example.com.    AAAA  2001:db8::25
-backup.example.com.  A     192.0.2.26
-backup.example.com.  AAAA  2001:db8::26
-26.2.0.192.in-addr.arpa.  PTR  backup.example.com.
+mail.example.com.  A     192.0.2.25
+mail.example.com.  AAAA  2001:db8::25
 5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.com.
-6.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. PTR backup.example.com.
+2.0.192.in-addr.arpa.  SOA  ns.isp.example. hostmaster.isp.example. 7 3600 600 86400 60
+2.0.192.in-addr.arpa.  NS   ns.isp.example.
+ns.isp.example.        A    198.51.100.53
 """
-SOUND = TWO_HOSTS + "25.2.0.192.in-addr.arpa. PTR mail.example.com."
+SOUND = WITHOUT_PTR + "25.2.0.192.in-addr.arpa. PTR mail.example.com."
 
 SIX_ENDS = """\
 2.0.192.in-addr.arpa.  SOA  ns.isp.example. noc.isp.example. 7 3600 600 86400 60
@@ -85,16 +85,26 @@ def fenced(text: str) -> str:
     return f"```text\n{text.rstrip()}\n```\n"
 
 
-def example(zone: str, *arguments: str, perfdata: bool = True) -> str:
-    output = run(zone, *arguments)
-    if not perfdata:
-        output = re.sub(r"(?<=\|) .*", " ...", output)
+def example(zone: str, *arguments: str) -> str:
+    output = re.sub(r"(?<=\|) .*", " ...", run(zone, *arguments))
     return fenced(f"$ check_reverse_mx {shlex.join(arguments)}\n{output}")
 
 
 def ok_and_critical() -> str:
-    runs = [example(zone, "-d", "example.com", perfdata=False) for zone in (SOUND, TWO_HOSTS)]
-    return "".join(runs).replace("```\n```text\n", "")
+    """What the README shows first: without the performance data, and in less than 80 columns."""
+    runs = ((SOUND, ("-d", "example.com")), (WITHOUT_PTR, ("-d", "example.com", "-v")))
+    lines = []
+    for zone, arguments in runs:
+        output = re.sub(r"\s*\| .*", "", run(zone, *arguments))
+        lines += [f"$ check_reverse_mx {shlex.join(arguments)}", *output.splitlines()]
+    return fenced("\n".join(textwrap.fill(line, 79) for line in lines))
+
+
+def lookups(zone: str, *arguments: str, which: str = "") -> str:
+    """What -vv has more than -v, or of that the lookups of one type."""
+    _, _, text = run(zone, *arguments, "-vv").partition("lookups\n")
+    lines = "".join(re.findall(rf"(?m)^  {which}.*\n", text))
+    return fenced(f"$ check_reverse_mx {shlex.join((*arguments, '-vv'))}\n...\nlookups\n{lines}")
 
 
 def perfdata() -> str:
@@ -107,7 +117,7 @@ def help_text() -> str:
     command = [sys.executable, str(PLUGIN), "--help"]
     environment = {**os.environ, "COLUMNS": "80"}
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
-    # The README has the findings and the reactions in sections of their own.
+    # The findings and the reactions have blocks of their own.
     return fenced(ended.stdout.partition("\nfindings, with")[0])
 
 
@@ -127,23 +137,31 @@ def requirements() -> str:
 
 
 def receivers() -> str:
-    lines = []
+    alike: dict[str, list[str]] = {}
     for finding in FINDINGS.values():
         if finding.reactions:
-            lines.append(f"- `{finding.name}`: {'; '.join(map(str, finding.reactions))}")
-    return "\n".join(lines) + "\n"
+            reactions = "; ".join(map(str, finding.reactions))
+            alike.setdefault(reactions, []).append(f"`{finding.name}`")
+    return "".join(f"- {', '.join(names)}: {reactions}\n" for reactions, names in alike.items())
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    "run": ok_and_critical,
-    "findings": findings,
-    "help": help_text,
-    "chain": lambda: example(demo.ZONE + demo.MISSING.ptr, "-d", demo.DOMAIN, "-v"),
-    "lookups": lambda: example(demo.ZONE + demo.OTHER.ptr, "-d", demo.DOMAIN, "-vv"),
-    "outcomes": lambda: example(SIX_ENDS, "-d", "example.net", "-t", "2", "-v", perfdata=False),
-    "perfdata": perfdata,
-    "receivers": receivers,
-    "requirements": requirements,
+MADE: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {"run": ok_and_critical, "findings": findings, "requirements": requirements},
+    DOCS / "usage.md": {
+        "help": help_text,
+        "lookups": lambda: lookups(demo.ZONE + demo.OTHER.ptr, "-d", demo.DOMAIN),
+    },
+    DOCS / "advice.md": {
+        "chain": lambda: example(demo.ZONE + demo.OTHER.ptr, "-d", demo.DOMAIN, "-v"),
+        "receivers": receivers,
+        "outcomes": lambda: lookups(SIX_ENDS, "-d", "example.net", "-t", "2", which="PTR"),
+    },
+    DOCS / "performance-data.md": {"perfdata": perfdata},
+}
+MEASURED = {
+    DOCS / "performance.md": {"figures"},
+    DOCS / "reliability.md": {"fuzz", "properties", "loss", "interrupts", "mutation"},
+    DOCS / "scale.md": {f"scale_{part}" for part in ("machine", "rate", "start", "limit", "cost")},
 }
 
 
@@ -179,38 +197,68 @@ def without_metavars(line: str) -> str:
 
 
 def write() -> None:
-    """Make anew what differs in the README."""
-    for name, text in blocks(README).items():
-        new = BLOCKS[name]()
-        if comparable(new) != comparable(text):
-            write_block(README, name, new)
+    """Make anew what differs."""
+    for file, made in MADE.items():
+        for name, make in made.items():
+            new = make()
+            if comparable(new) != comparable(blocks(file)[name]):
+                write_block(file, name, new)
 
 
-# README
+# README.md and docs/
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_readme_block_is_what_the_program_says(name: str) -> None:
-    assert comparable(blocks(README)[name]) == comparable(BLOCKS[name]())
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [pytest.param(file, name, id=name) for file, made in MADE.items() for name in made],
+)
+def test_block_is_what_the_program_says(file: Path, name: str) -> None:
+    assert comparable(blocks(file)[name]) == comparable(MADE[file][name]())
 
 
-def test_readme_begins_with_a_line_that_the_plugin_prints() -> None:
-    shown = re.findall(r"(?m)^    (\S.*)", README.read_text("utf-8").partition("\n## ")[0])
-    assert " ".join(shown[1:]) in blocks(README)["run"]
+def test_documents_have_the_blocks_that_are_made_and_no_others() -> None:
+    expected = {**{file: {*made} for file, made in MADE.items()}, **MEASURED}
+    found = {file: {*blocks(file)} for file in DOCUMENTS}
+    assert {file: names for file, names in found.items() if names} == expected
 
 
-def test_readme_has_no_block_that_nothing_makes() -> None:
-    assert blocks(README).keys() == BLOCKS.keys()
+def test_readme_shows_on_its_first_screen_what_to_run_and_what_comes_of_it() -> None:
+    screen = "".join(README.read_text("utf-8").splitlines(keepends=True)[:45])
+    assert re.search(r"(?s)```sh\nmake demo .*\nmake test .*```\n.*<!-- run:end -->\n", screen)
 
 
-def test_readme_explains_the_performance_data_in_their_order() -> None:
-    _, _, section = README.read_text("utf-8").partition("\n## Performance data\n")
-    section = section.partition("\n## ")[0]
-    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", section)) == PERFDATA
+def test_readme_fits_a_terminal_but_for_its_tables() -> None:
+    lines = README.read_text("utf-8").splitlines()
+    assert [line for line in lines if len(line) >= 80 and not line.startswith("|")] == []
 
 
-def test_readme_and_icinga_name_findings_and_states_that_exist() -> None:
-    text = README.read_text("utf-8") + ICINGA.read_text("utf-8")
+def anchors(file: Path) -> set[str]:
+    """The headings of a document, as links name them."""
+    headings = re.findall(r"(?m)^#+ (.*)", file.read_text("utf-8"))
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
+def test_links_lead_somewhere(file: Path) -> None:
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", file.read_text("utf-8")):
+        path, _, anchor = link.partition("#")
+        target = file.parent / path if path else file
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_readme_leads_to_every_document() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README.read_text("utf-8"))
+    assert {ROOT / link for link in links} >= {*DOCUMENTS} - {README}
+
+
+def test_performance_data_are_explained_in_their_order() -> None:
+    text = (DOCS / "performance-data.md").read_text("utf-8")
+    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", text)) == PERFDATA
+
+
+def test_findings_and_states_that_are_named_exist() -> None:
+    text = "".join(file.read_text("utf-8") for file in (*DOCUMENTS, ICINGA))
     named = re.findall(r"""(?:--state |reverse_mx_state = \[ ")([a-z-]+=[a-z]+)""", text)
     assert named
     for argument in named:

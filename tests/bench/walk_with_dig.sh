@@ -1,4 +1,4 @@
-# The four steps of README.md, "The same by hand", for every host and address: bash FILE DOMAIN
+# The four steps of docs/by-hand.md for every host and address: bash FILE DOMAIN
 # With "once" behind it no question is asked twice, as a person would remember the answer.
 while read -r _ host; do
   for type in A AAAA; do
