@@ -812,9 +812,9 @@ def report(hell: Hell, tally: Tally, seeds: Sequence[int], seconds: float) -> st
         " their time, with more left to judge. Kept because they once failed:"
         f" {len(list(CORPUS.glob('*.json')))}.\n\n"
     )
-    rows = [(f"`{name}`", tally.findings[name]) for name in FINDINGS]
-    states = [(state, tally.states[state]) for state in STATES]
-    return head + table(("came out as", "runs"), [*states, *rows])
+    states = [tally.states[state] for state in STATES]
+    findings = ", ".join(f"`{name}` {tally.findings[name]}" for name in FINDINGS)
+    return f"{head}{table(STATES, [states])}\nFindings: {findings}.\n"
 
 
 def main() -> None:

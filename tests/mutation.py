@@ -211,10 +211,10 @@ def key(mutant: Mutant) -> Key:
     return mutant.place, old, new
 
 
-def explanations() -> dict[Key, str]:
-    """Return why mutants survive."""
+def explained() -> set[Key]:
+    """Return the mutants of which it is said why they survive."""
     told = json.loads(EXPLANATIONS.read_text("utf-8"))
-    return {(each["place"], each["old"], each["new"]): each["why"] for each in told}
+    return {(each["place"], each["old"], each["new"]) for each in told if each["why"]}
 
 
 def judge(mutants: Sequence[Mutant]) -> list[str]:
@@ -261,11 +261,6 @@ def figures(killers: Sequence[str], seconds: float) -> str:
     return f"{table(('', ''), rows)}\nOn {machine()}.\n"
 
 
-def show(survivor: Key, why: str) -> str:
-    place, old, new = survivor
-    return f"`{place}`: {why}\n\n```diff\n- {old}\n+ {new}\n```\n"
-
-
 def main() -> None:
     """Judge all mutants, or with ``--explain`` only explain those that survived the last run."""
     started = time.monotonic()
@@ -274,17 +269,13 @@ def main() -> None:
         killers = judge(mutants)
         VERDICTS.write_text(json.dumps([killers, time.monotonic() - started]), "utf-8")
     killers, seconds = json.loads(VERDICTS.read_text("utf-8"))
-    survivors = [key(mutant) for mutant, killer in zip(mutants, killers) if killer == SURVIVED]
-    why = explanations()
-    text = figures(killers, seconds)
-    text += "\n" + "\n".join(show(survivor, why.get(survivor, "?")) for survivor in survivors)
-    write_block(DOCS / "reliability.md", "mutation", text)
-    for survivor in survivors:
-        if survivor not in why:
-            print(f"not explained: {json.dumps(survivor, ensure_ascii=False)}")
-    for survivor in why.keys() - set(survivors):
+    survivors = {key(mutant) for mutant, killer in zip(mutants, killers) if killer == SURVIVED}
+    write_block(DOCS / "reliability.md", "mutation", figures(killers, seconds))
+    for survivor in survivors - explained():
+        print(f"not explained: {json.dumps(survivor, ensure_ascii=False)}")
+    for survivor in explained() - survivors:
         print(f"killed, or gone: {json.dumps(survivor, ensure_ascii=False)}")
-    if why.keys() != set(survivors):
+    if survivors != explained():
         sys.exit(1)
 
 

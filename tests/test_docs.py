@@ -247,6 +247,13 @@ def test_links_lead_somewhere(file: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
+def test_files_that_are_named_exist(file: Path) -> None:
+    path = r"(?<![\w/.])(?:contrib|docs|reverse_mx|tests|tools)/[\w/.-]*\w"
+    named = re.findall(path, file.read_text("utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_readme_leads_to_every_document() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README.read_text("utf-8"))
     assert {ROOT / link for link in links} >= {*DOCUMENTS} - {README}
