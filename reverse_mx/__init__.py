@@ -1,22 +1,27 @@
-"""The rooms of check_reverse_mx, from the ground up; each imports only what stands above its line.
+"""The rooms of check_reverse_mx, from the ground up: each imports only from those above its line.
 
 process       signals, timers, the one write, the exit
 names         domain names, host names, reverse names, kinds of address
 text          what makes text of names, octets and numbers, safe to print
-loop          promises, and the chains that wait for them
-answer        question, outcome, answer; how a message is read
+loop          promises, the chains that wait for them, sockets, timers, the clock
+answer        question, outcome, answer; what a message says to a question; pure
 exchange      one question to one server, over UDP and TCP
 lookups       which server is asked when, and each question once
-facts         what was learnt, frozen, without prose or verdict
+facts         what was learnt: frozen values, no prose, no verdict
 spf_record    the grammar of an SPF record
 spf           the walk through SPF records
 zone_servers  who is in charge of a name, and what they say themselves
-smtp          how SMTP servers greet
+smtp          how SMTP servers greet, on the same loop
 walk          domain -> hosts -> addresses -> PTR names and back, within bounds
-findings      the vocabulary: what can be wrong, and how bad that is
-advice        cures and causes, from facts
+findings      the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
+cures         from a problem's facts to the records that mend it
+wording       facts, findings and cures in words
+advice        whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
 report        the status line and the long output
 options       the parser, and the types of its arguments
 
-The plugin itself, ``check_reverse_mx``, stands above all of them.
+Above them stands the plugin itself, ``check_reverse_mx``: the Resource, the Contexts, ``main``.
+
+Data goes one way: argv -> options -> walk (asks lookups, spf, zone_servers, smtp) -> facts ->
+the Resource's metrics -> the Contexts' problems -> cures, advice -> report -> process writes.
 """

@@ -1,41 +1,61 @@
-"""What to do about problems, whose zone it is, and what receivers do meanwhile."""
+"""Whose zone a cure is in, what is behind a lookup that failed, what receivers do meanwhile."""
 
 from __future__ import annotations
 
-import re
+import enum
 from collections.abc import Iterable, Iterator
-from typing import Optional
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
 
-from reverse_mx.answer import Answer, Outcome, Question
-from reverse_mx.facts import Authority, Testimony, Zone, content_of
+from reverse_mx.answer import Answer, Content, Outcome, Question
+from reverse_mx.cures import Cure, cures
+from reverse_mx.facts import Edge, Lameness, MailAddress, ServerAnswer, Zone, ZoneAnswers
 from reverse_mx.findings import FINDINGS, Problem
 from reverse_mx.lookups import Lookups
-from reverse_mx.loop import side_by_side, start
-from reverse_mx.names import ARPA, ROOT, Name, is_private_reverse
-from reverse_mx.text import in_line, show_name
-from reverse_mx.zone_servers import Authorities
+from reverse_mx.loop import Loop, side_by_side, start
+from reverse_mx.names import ARPA, IN_ADDR, IP6, ROOT, Name, is_private_reverse, private_by
+from reverse_mx.text import in_line, printable, show_name
+from reverse_mx.wording import Wording, in_words, lameness
+from reverse_mx.zone_servers import ZoneServers
 
+# Servers of a zone that are told of, one a line, and aliases followed to the servers that fail.
 MOST_LINES = 13
-
-
-def show_witness(testimony: Testimony, idn: bool) -> str:
-    known = [str(testimony.address)] if testimony.address else []
-    known += [f"serial {testimony.serial}"] if testimony.serial is not None else []
-    return f"{show_name(testimony.server, idn)}{' (' + ', '.join(known) + ')' if known else ''}"
-
-
-def _said(testimony: Testimony) -> str:
-    if testimony.lame:
-        return testimony.lame
-    return f"has {in_line(testimony.content, ', ')}" if testimony.content else "was not asked"
-
-
-# Aliases followed to the servers that fail, and the Extended DNS Errors of a validator (RFC 8914,
-# 4.2, 4.3 and 4.6 to 4.13), as the lookups write them.
 MOST_ALIASES = 8
 
 
-DNSSEC_ERRORS = r"\(EDE (?:[1256789]|1[012]) "
+class Line(NamedTuple):
+    """A line of advice; ``depth`` is how deep it hangs, and ``prose`` what may be wrapped."""
+
+    text: str
+    depth: int = 0
+    prose: bool = False
+
+
+class Cause(enum.Enum):
+    """What is behind a lookup that failed."""
+
+    UNKNOWN = enum.auto()
+    NO_TIME = enum.auto()
+    BOGUS = enum.auto()
+    BOGUS_SAYS_RESOLVER = enum.auto()
+    RESOLVER = enum.auto()
+    SILENT_SERVERS = enum.auto()
+    USELESS_SERVERS = enum.auto()
+    ALIAS_CIRCLE = enum.auto()
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """What others say to a question that failed, and whose fault it is.
+
+    ``asked`` are the zones' own servers, behind each alias those of its target, ``names`` are the
+    aliases. ``unchecked`` is what the resolver says without validating.
+    """
+
+    cause: Cause
+    asked: tuple[ZoneAnswers, ...]
+    names: tuple[Name, ...]
+    unchecked: Optional[Content] = None
 
 
 class Advisor:
@@ -45,12 +65,22 @@ class Advisor:
     tells of one problem after the other, and of each zone and finding once.
     """
 
-    def __init__(self, lookups: Lookups, authorities: Authorities, idn: bool) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        lookups: Lookups,
+        zone_servers: ZoneServers,
+        wording: Wording,
+        deadline: float,
+    ) -> None:
+        """``deadline`` is in the loop's time."""
+        self._loop = loop
         self._lookups = lookups
-        self._authorities = authorities
-        self._idn = idn
+        self._zone_servers = zone_servers
+        self._wording = wording
+        self._deadline = deadline
         self._zones: dict[Name, Optional[Zone]] = {}
-        self._opinions: dict[Question, list[str]] = {}
+        self._opinions: dict[Question, Opinion] = {}
         self._told: set[object] = set()
         self._deaf = False
 
@@ -59,128 +89,177 @@ class Advisor:
         owners: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
         for problem in problems:
-            owners.update((cure.owner, None) for cure in problem.cures)
-            if problem.failed is not None:
-                failed[problem.failed.question] = problem.failed
+            owners.update((cure.owner, None) for cure in cures(problem))
+            if isinstance(problem.about, Edge):
+                failed[problem.about.answer.question] = problem.about.answer
 
         async def both() -> None:
-            zones = start(side_by_side(self._authorities.zone(owner) for owner in owners))
+            zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
             opinions = start(side_by_side(self._opinion(answer) for answer in failed.values()))
             self._zones.update(zip(owners, await zones))
             self._opinions.update(zip(failed, await opinions))
 
-        self._lookups.run(both())
+        self._loop.run(both(), self._deadline)
 
-    def lines(self, problem: Problem) -> Iterator[str]:
-        cures = problem.cures
+    def lines(self, problem: Problem) -> Iterator[Line]:
+        yield from self._cure_lines(cures(problem))
+        edge = problem.about if isinstance(problem.about, Edge) else None
+        if edge is not None and self._deaf:
+            if "deaf" not in self._told:
+                text = "cause: no resolver answered any question: is it right, running, reachable?"
+                yield Line(text, prose=True)
+            self._told.add("deaf")
+            return
+        opinion = self._opinions.get(edge.answer.question) if edge is not None else None
+        if opinion is not None:
+            yield from self._opinion_lines(opinion)
+        yield from self._meanwhile(problem, edge.stage if edge is not None else "")
+
+    def _cure_lines(self, cures: list[Cure]) -> Iterator[Line]:
         for number, cure in enumerate(cures):
             if cure in self._told:
-                yield f"{cure.action}: as above"
+                yield Line(f"{cure.action}: as above")
                 continue
             self._told.add(cure)
-            yield f"{cure.action}: {cure.record}"
+            yield Line(self._wording.cure(cure))
             zone = self._zones.get(cure.owner)
             following = cures[number + 1 : number + 2]
             if zone is not None and zone not in [self._zones.get(c.owner) for c in following]:
                 yield from self._zone_lines(zone)
-        if problem.failed is not None and self._deaf:
-            if "deaf" not in self._told:
-                yield "cause: no resolver answered any question: is it right, running, reachable?"
-            self._told.add("deaf")
-            return
-        if problem.failed is not None:
-            yield from self._opinions.get(problem.failed.question, ())
-        stage = problem.failed.stage if problem.failed is not None else ""
-        if problem.finding and (problem.finding, stage) not in self._told:
-            self._told.add((problem.finding, stage))
-            private = any(is_private_reverse(cure.owner) for cure in cures)
-            reactions = [
-                str(reaction._replace(stages=()))
-                for reaction in FINDINGS[problem.finding].reactions
-                if not reaction.stages or stage in reaction.stages
-                # No private address ever reaches a public receiver.
-                if not (private and reaction.receiver == "Gmail")
-            ]
-            if reactions:
-                yield f"meanwhile: {'; '.join(reactions)}"
 
-    def _zone_lines(self, zone: Zone) -> Iterator[str]:
-        name = show_name(zone.name, self._idn)
+    def _meanwhile(self, problem: Problem, stage: str) -> Iterator[Line]:
+        if not problem.finding or (problem.finding, stage) in self._told:
+            return
+        self._told.add((problem.finding, stage))
+        private = isinstance(problem.fact, MailAddress) and private_by(problem.fact.address)
+        reactions = [
+            str(reaction._replace(stages=()))
+            for reaction in FINDINGS[problem.finding].reactions
+            if not reaction.stages or stage in reaction.stages
+            if not (private and reaction.public)
+        ]
+        if reactions:
+            yield Line(f"meanwhile: {'; '.join(reactions)}", prose=True)
+
+    def _zone_lines(self, zone: Zone) -> Iterator[Line]:
+        name = self._wording.name(zone.name)
         if zone.name == ROOT:
-            yield "in: the root zone, which has no such name: is it misspelt?"
+            yield Line("in: the root zone, which has no such name: is it misspelt?")
             return
         if zone.name in self._told:
-            yield f"in: zone {name}, see above"
+            yield Line(f"in: zone {name}, see above")
             return
         self._told.add(zone.name)
-        contact = f", contact {zone.contact}" if zone.contact else ""
-        yield f"in: zone {name}{contact}"
+        contact = contact_of(zone)
+        yield Line(f"in: zone {name}{', contact ' * bool(contact)}{contact}")
         if is_private_reverse(zone.name):
-            yield "  the zone of a private network, so your own"
-        elif zone.classless:
-            yield "  delegated (RFC 2317): whoever runs its name servers changes it"
-        elif zone.providers:
-            yield "  nothing below it is delegated: the address's provider changes it"
+            yield Line("the zone of a private network, so your own", 1)
+        elif _is_classless(zone.name):
+            yield Line("delegated (RFC 2317): whoever runs its name servers changes it", 1)
+        elif _is_providers(zone.name):
+            yield Line("nothing below it is delegated: the address's provider changes it", 1)
         elif zone.name.is_subdomain(ARPA):
-            yield "  a reverse zone: as a rule the address's provider changes it"
+            yield Line("a reverse zone: as a rule the address's provider changes it", 1)
         servers = [
-            f"{show_name(server.name, self._idn)} ({', '.join(map(str, server.addresses)) or '?'})"
+            f"{self._wording.name(server.name)} ({', '.join(map(str, server.addresses)) or '?'})"
             for server in zone.servers
         ]
         if servers:
-            yield f"  name servers: {in_line(servers, ', ')}"
+            yield Line(f"name servers: {in_line(servers, ', ')}", 1)
 
-    async def _opinion(self, failed: Answer) -> list[str]:
+    async def _opinion(self, failed: Answer) -> Opinion:
         """Ask others what a lookup that failed would have given, and conclude whose fault it is."""
         question = failed.question
-        unchecked = start(self._unchecked(question))
-        lines: list[str] = []
+        unchecked = self._lookups.ask(question.name, question.rdtype, unchecked=True)
+        asked: list[ZoneAnswers] = []
         names = [question.name]
         while True:
-            authority = await self._authorities.ask(names[-1], question.rdtype)
-            lines += self._asked(authority)
-            alias = authority.alias if authority is not None else None
+            answers = await self._zone_servers.ask(names[-1], question.rdtype)
+            asked += [answers] if answers is not None and answers.answers else []
+            alias = answers.alias if answers is not None else None
             if alias is None:
-                return lines + self._conclusion(failed, await unchecked, authority)
+                word = await unchecked
+                cause = _cause(failed, word, answers)
+                return Opinion(cause, tuple(asked), tuple(names), word.content)
             names.append(alias)
             if alias in names[:-1] or len(names) > MOST_ALIASES:
-                chain = " CNAME ".join(show_name(name, self._idn) for name in names)
-                return [*lines, f"cause: the aliases lead in a circle, or too far: {chain}"]
+                return Opinion(Cause.ALIAS_CIRCLE, tuple(asked), tuple(names))
 
-    def _asked(self, authority: Optional[Authority]) -> list[str]:
-        if authority is None or not authority.testimonies:
-            return []
-        said = [f"  {show_witness(t, self._idn)} {_said(t)}" for t in authority.testimonies]
-        zone = show_name(authority.zone.name, self._idn)
-        more = ["  ..."] * (len(said) > MOST_LINES)
-        return [f"asked themselves, the servers of {zone}:", *said[:MOST_LINES], *more]
+    def _opinion_lines(self, opinion: Opinion) -> Iterator[Line]:
+        for asked in opinion.asked:
+            yield Line(f"asked themselves, the servers of {self._wording.name(asked.zone.name)}:")
+            for answer in asked.answers[:MOST_LINES]:
+                yield Line(f"{self._wording.server(answer)} {_said(answer)}", 1)
+            if len(asked.answers) > MOST_LINES:
+                yield Line("...", 1)
+        cause = self._cause(opinion)
+        if cause:
+            yield Line(f"cause: {cause}", prose=True)
 
-    async def _unchecked(self, question: Question) -> Answer:
-        return await self._lookups.ask(question.name, question.rdtype, "zone", unchecked=True)
+    def _cause(self, opinion: Opinion) -> str:
+        if opinion.cause is Cause.BOGUS:
+            assert opinion.unchecked is not None
+            said = "DNSSEC validation fails; with checking disabled the resolver answers"
+            return f"{said} {in_line(in_words(opinion.unchecked), ', ')}"
+        if opinion.cause is Cause.ALIAS_CIRCLE:
+            chain = " CNAME ".join(map(self._wording.name, opinion.names))
+            return f"the aliases lead in a circle, or too far: {chain}"
+        return _CAUSES[opinion.cause]
 
-    def _conclusion(
-        self, failed: Answer, unchecked: Answer, authority: Optional[Authority]
-    ) -> list[str]:
-        if not unchecked.tries:
-            return ["cause: not looked for, as the time was up; a longer --timeout leaves some"]
-        if not unchecked.failed and failed.outcome is Outcome.FAILURE:
-            return [
-                "cause: DNSSEC validation fails; with checking disabled the resolver answers"
-                f" {in_line(content_of(unchecked), ', ')}"
-            ]
-        if re.search(DNSSEC_ERRORS, failed.reason):
-            return [
-                "cause: DNSSEC validation fails, says the resolver; the owner of the zone can help"
-            ]
-        if authority is None or not authority.testimonies:
-            return []
-        if len(authority.contents) == 1:
-            return ["cause: the name servers that answer agree, so the trouble is the resolver's"]
-        if not authority.all_lame:
-            return []
-        if all(testimony.lame.startswith("does not answer") for testimony in authority.testimonies):
-            return [
-                "cause: no name server of the zone answers: its owner can help, unless port 53 is"
-                " blocked on the way from here"
-            ]
-        return ["cause: no name server of the zone gives an answer of use; its owner can help"]
+
+_CAUSES = {
+    Cause.UNKNOWN: "",
+    Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
+    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver;"
+    " the owner of the zone can help",
+    Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
+    Cause.SILENT_SERVERS: "no name server of the zone answers: its owner can help,"
+    " unless port 53 is blocked on the way from here",
+    Cause.USELESS_SERVERS: "no name server of the zone gives an answer of use; its owner can help",
+}
+
+
+def _cause(failed: Answer, unchecked: Answer, answers: Optional[ZoneAnswers]) -> Cause:
+    if not unchecked.tries:
+        return Cause.NO_TIME
+    if not unchecked.failed and failed.outcome is Outcome.FAILURE:
+        return Cause.BOGUS
+    if failed.bogus:
+        return Cause.BOGUS_SAYS_RESOLVER
+    if answers is None or not answers.answers:
+        return Cause.UNKNOWN
+    if len(answers.contents) == 1:
+        return Cause.RESOLVER
+    if not answers.all_lame:
+        return Cause.UNKNOWN
+    silent = {Lameness.SILENT, Lameness.CLOSED}
+    if {answer.lame for answer in answers.answers} <= silent:
+        return Cause.SILENT_SERVERS
+    return Cause.USELESS_SERVERS
+
+
+def _said(answer: ServerAnswer) -> str:
+    if answer.lame:
+        return lameness(answer)
+    if answer.content is None:
+        return "was not asked"
+    return f"has {in_line(in_words(answer.content), ', ')}"
+
+
+def contact_of(zone: Zone) -> str:
+    """Return the mail address of a zone's contact, "" if it has none (RFC 1035, 3.3.13, 8)."""
+    if zone.soa is None or len(zone.soa.rname.labels) < 3:
+        return ""
+    local, *domain = zone.soa.rname.labels
+    return f"{printable(local.decode('ascii', 'replace'))}@{show_name(Name(domain))}"
+
+
+def _is_classless(zone: Name) -> bool:
+    """Tell whether a zone is a part of a /24 (RFC 2317), whose first label is no octet."""
+    return zone.is_subdomain(IN_ADDR) and not zone.labels[0].isdigit()
+
+
+def _is_providers(zone: Name) -> bool:
+    """Tell whether a zone is the reverse one of more than a /24 or a /48, so a provider's."""
+    labels = len(zone.labels) - len(IN_ADDR.labels)
+    return (zone.is_subdomain(IN_ADDR) and labels < 3) or (zone.is_subdomain(IP6) and labels < 12)

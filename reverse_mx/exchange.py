@@ -12,13 +12,11 @@ import dns.exception
 import dns.flags
 import dns.message
 
-from reverse_mx.answer import Outcome, Question, read_message
-from reverse_mx.text import os_reason, printable
+from reverse_mx.answer import Failure, Fault, Question, in_words, read_message
+from reverse_mx.loop import Loop
 
 # What fits into every path's MTU unfragmented (dnsflagday.net/2020).
 EDNS_PAYLOAD = 1232
-
-
 # So many datagrams with a wrong id or question are forgeries: one in 65,536 would hit (RFC 5452).
 MOST_MISFITS = 10
 
@@ -46,7 +44,7 @@ class Exchange:
     """One question put to one server: over UDP, and over TCP when the answer is truncated.
 
     ``received(exchange, response, had_edns)`` is called with every message that answers this
-    question, ``broken(exchange, outcome, reason)`` when none can come. The UDP socket has a port
+    question, ``broken(exchange, failure)`` when none can come. The UDP socket has a port
     of its own and is connected, so the kernel drops what comes from elsewhere and reports a
     closed port at once; it stays open while further tries go out, so that a late answer counts.
     """
@@ -55,16 +53,16 @@ class Exchange:
         self,
         question: Question,
         server: Server,
-        selector: selectors.BaseSelector,
+        loop: Loop,
         received: Callable[[Exchange, dns.message.Message, bool], None],
-        broken: Callable[[Exchange, Outcome, str], None],
+        broken: Callable[[Exchange, Failure], None],
     ) -> None:
         self.server = server
-        self.failure: Optional[tuple[Outcome, str]] = None
+        self.failure: Optional[Failure] = None
         self.asked_without_edns = False
         self.misfits = 0
         self._question = question
-        self._selector = selector
+        self._loop = loop
         self._received = received
         self._broken = broken
         self._queries: dict[bool, dns.message.QueryMessage] = {}
@@ -99,19 +97,18 @@ class Exchange:
         except BlockingIOError:
             pass  # a full send buffer is a lost datagram, and the next try follows
         except OSError as error:
-            self._broken(self, Outcome.UNREACHABLE, os_reason(error))
+            self._fail(Fault.UNREACHABLE, error=error.errno)
 
     def close(self) -> None:
         for opened in (self._udp, self._tcp):
             if opened is not None:
-                self._selector.unregister(opened)
-                opened.close()
+                self._loop.close(opened)
         self._udp = self._tcp = None
 
     def _open(self, kind: int, events: int, ready: Callable[[], None]) -> socket.socket:
         opened = socket.socket(self.server.family, kind)
         opened.setblocking(False)
-        self._selector.register(opened, events, ready)
+        self._loop.watch(opened, events, ready)
         return opened
 
     def _udp_ready(self) -> None:
@@ -121,7 +118,7 @@ class Exchange:
         except BlockingIOError:
             return  # a datagram with a bad checksum wakes the selector and is then dropped
         except OSError as error:
-            self._broken(self, Outcome.UNREACHABLE, os_reason(error))
+            self._fail(Fault.UNREACHABLE, error=error.errno)
         else:
             self._understand(wire, over_tcp=False)
 
@@ -139,15 +136,14 @@ class Exchange:
             if had_edns and not self.asked_without_edns and not over_tcp:
                 self.ask(edns=False)
             else:
-                what = printable(str(error)) or type(error).__name__
-                self._broken(self, Outcome.FAILURE, f"malformed answer ({what})")
+                self._fail(Fault.MALFORMED, text=in_words(error))
             return
         if not query.is_response(response):
             self._misfit()
         elif not response.flags & dns.flags.TC:
             self._received(self, response, had_edns)
         elif over_tcp:
-            self._broken(self, Outcome.FAILURE, "truncated answer, even over TCP")
+            self._fail(Fault.TRUNCATED)
         elif self._tcp is None:
             self._ask_over_tcp(query)
 
@@ -155,8 +151,7 @@ class Exchange:
         """Take a stream of wrong answers for forgeries, and ask where they are harder to make."""
         self.misfits += 1
         if self.misfits == MOST_MISFITS and self._udp is not None and self._tcp is None:
-            self._selector.unregister(self._udp)
-            self._udp.close()
+            self._loop.close(self._udp)
             self._udp = None
             self._ask_over_tcp(next(reversed(self._queries.values())))
 
@@ -169,34 +164,39 @@ class Exchange:
         except BlockingIOError:
             pass  # the connection is on its way
         except OSError as error:
-            self._tcp_broken(os_reason(error))
+            self._tcp_broken(error.errno)
 
     def _tcp_writable(self) -> None:
         assert self._tcp is not None
         try:
             self._unsent = self._unsent[self._tcp.send(self._unsent) :]
         except OSError as error:
-            self._tcp_broken(os_reason(error))
+            self._tcp_broken(error.errno)
         else:
             if not self._unsent:
-                self._selector.modify(self._tcp, selectors.EVENT_READ, self._tcp_readable)
+                self._loop.watch(self._tcp, selectors.EVENT_READ, self._tcp_readable)
 
     def _tcp_readable(self) -> None:
         assert self._tcp is not None
         try:
             octets = self._tcp.recv(65535)
         except OSError as error:
-            self._tcp_broken(os_reason(error))
+            self._tcp_broken(error.errno)
             return
         self._stream += octets
         length = int.from_bytes(self._stream[:2], "big")
         if not octets:
-            self._tcp_broken("connection closed")
+            self._tcp_broken(None)
         elif len(self._stream) >= 2 + length > 2:
             wire = bytes(self._stream[2 : 2 + length])
             del self._stream[: 2 + length]
             self._understand(wire, over_tcp=True)
 
-    def _tcp_broken(self, reason: str) -> None:
-        before = "forged answers" if self.misfits >= MOST_MISFITS else "truncated answer"
-        self._broken(self, Outcome.FAILURE, f"{before}, and over TCP {reason}")
+    def _tcp_broken(self, error: Optional[int]) -> None:
+        self._fail(Fault.NO_TCP, error=error, forged=self.misfits >= MOST_MISFITS)
+
+    def _fail(
+        self, fault: Fault, error: Optional[int] = None, text: str = "", forged: bool = False
+    ) -> None:
+        failure = Failure(fault, str(self.server), error or 0, text=text, forged=forged)
+        self._broken(self, failure)

@@ -1,7 +1,9 @@
-"""What was learnt of a domain, a mail host and an address, without a verdict."""
+"""What was learnt of a domain, a mail host and an address: frozen values, no prose, no verdict."""
 
 from __future__ import annotations
 
+import enum
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,11 +11,20 @@ from typing import Any, NamedTuple, Optional, Union
 
 import dns.exception
 import dns.name
+from dns.rdatatype import MX, TXT
 
-from reverse_mx.answer import Answer, Outcome, Question, unique
-from reverse_mx.lookups import MOST_TRIES_OF_AUTHORITY
-from reverse_mx.names import IN_ADDR, IP6, ROOT, Address, Name, reverse_name
-from reverse_mx.text import printable, show_name, show_record
+from reverse_mx.answer import Answer, Content, Outcome, Question
+from reverse_mx.names import ROOT, Address, Name, Network, reverse_name
+
+
+class Edge(NamedTuple):
+    """A lookup as a step of the walk: ``stage`` is what it was made for, and is timed under.
+
+    One answer may be several edges' own, as each question is asked once.
+    """
+
+    stage: str
+    answer: Answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +50,11 @@ class PtrName:
 
 
 @dataclass(frozen=True, eq=False)
-class WayBack:
-    """The way from an address over its PTR names back to it, whoever's address it is.
+class Iprev:
+    """The way from an address over its PTR names back to it (RFC 8601, 2.7.3), whoever's it is.
 
     ``ptr`` is None for an address at which no mail can arrive. ``left_out`` PTR names were not
-    followed. ``authorities`` are what the servers of the zones say themselves, if they were asked:
+    followed. ``zone_answers`` are what the servers of the zones say themselves, if they were asked:
     of the reverse name, and of each name that it is an alias of.
     """
 
@@ -51,7 +62,7 @@ class WayBack:
     ptr: Optional[Answer]
     names: tuple[PtrName, ...] = ()
     left_out: int = 0
-    authorities: tuple[Authority, ...] = ()
+    zone_answers: tuple[ZoneAnswers, ...] = ()
 
     @property
     def owner(self) -> Name:
@@ -59,14 +70,16 @@ class WayBack:
         return (reverse_name(self.address), *(self.ptr.aliases if self.ptr else ()))[-1]
 
     @property
-    def lookups(self) -> Iterator[Answer]:
+    def edges(self) -> Iterator[Edge]:
         if self.ptr is not None:
-            yield self.ptr
-        yield from (name.forward for name in self.names if name.forward is not None)
+            yield Edge("ptr", self.ptr)
+        for name in self.names:
+            if name.forward is not None:
+                yield Edge("confirm", name.forward)
 
     @property
     def missing(self) -> bool:
-        return self.ptr is not None and self.ptr.outcome in (Outcome.NODATA, Outcome.NXDOMAIN)
+        return self.ptr is not None and self.ptr.missing
 
     @property
     def invalid(self) -> bool:
@@ -86,49 +99,118 @@ class WayBack:
         return bool(self.names) and not self.invalid and len(self.refuted) == len(self.names)
 
 
+class Ending(enum.Enum):
+    """What ended the wait for an SMTP greeting."""
+
+    WHOLE = enum.auto()
+    SILENCE = enum.auto()
+    CLOSED = enum.auto()
+    ERROR = enum.auto()
+    TOO_LONG = enum.auto()
+
+
+@dataclass(frozen=True, eq=False)
+class Greeting:
+    """How the SMTP server at an address greeted (RFC 5321, 3.1).
+
+    ``octets`` are what came. ``error`` is the system's errno. ``seconds`` count from the start of
+    the connection, None if it was not tried in time.
+    """
+
+    connected: bool
+    octets: bytes
+    ending: Ending
+    error: int = 0
+    seconds: Optional[float] = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the connection was established and then nothing came."""
+        return self.connected and not self.octets.strip()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server is ready for mail."""
+        return self.ending is Ending.WHOLE and self.octets.strip().startswith(b"220")
+
+    @property
+    def banner(self) -> Optional[Name]:
+        """The host name in the greeting, if there is one."""
+        match = re.match(rb"220[ -]([A-Za-z0-9._-]+)", self.octets.strip())
+        try:
+            return dns.name.from_text(match[1].decode("ascii")) if match else None
+        except dns.exception.DNSException:
+            return None
+
+
 @dataclass(frozen=True, eq=False)
 class MailAddress:
     """An address as that of a mail host, ``host``, the first that has it.
 
     ``host`` is None for a bare address; ``canonical`` is the name behind its aliases. ``expected``
     are the names that the address may well have: its mail hosts', with their canonical names.
+    ``greeting`` is that of its SMTP server, if it was connected to.
     """
 
-    way: WayBack
+    iprev: Iprev
     host: Optional[Name]
     canonical: Optional[Name]
     expected: tuple[Name, ...]
+    greeting: Optional[Greeting] = None
+
+    @property
+    def address(self) -> Address:
+        return self.iprev.address
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        return self.iprev.edges
 
     @property
     def mismatched(self) -> bool:
-        names = {name.name for name in self.way.names}
-        return self.way.confirmed and bool(self.expected) and names.isdisjoint(self.expected)
+        names = {name.name for name in self.iprev.names}
+        return self.iprev.confirmed and bool(self.expected) and names.isdisjoint(self.expected)
+
+
+class Role(enum.Enum):
+    """What makes a host one of a subject's."""
+
+    MX = enum.auto()
+    IMPLICIT_MX = enum.auto()
+    SENDER = enum.auto()
+    SPF = enum.auto()
 
 
 class Target(NamedTuple):
     """Where mail goes to or comes from, before its addresses are known.
 
-    ``role`` is how the chain calls it. ``name`` is None where only addresses are ``given``.
-    ``preference`` is that of an MX record, None for everything else.
+    ``name`` is None where only addresses are ``given``. ``preference`` is that of an MX record,
+    ``term`` the one of an SPF record that allows the addresses.
     """
 
-    role: str
+    role: Role
     name: Optional[Name]
-    preference: Optional[int] = None
+    preference: int = 0
     given: tuple[Address, ...] = ()
+    term: Optional[SpfSource] = None
+
+    @property
+    def receives(self) -> bool:
+        """Whether mail arrives there, and not only leaves from it."""
+        return self.role in (Role.MX, Role.IMPLICIT_MX)
 
 
 @dataclass(frozen=True, eq=False)
 class MailHost:
     """A host that mail goes to or comes from; ``domain`` is the owner of the MX records, if any.
 
-    ``lookups`` are those of its addresses, none for a target that is no name. ``shared`` are
+    ``answers`` are those of its address lookups, none for a target that is no name. ``shared`` are
     addresses that an earlier mail host has too.
     """
 
     domain: Optional[Name]
     target: Target
-    lookups: tuple[Answer, ...]
+    answers: tuple[Answer, ...]
     addresses: tuple[MailAddress, ...] = ()
     shared: tuple[Address, ...] = ()
 
@@ -137,8 +219,12 @@ class MailHost:
         return self.target.name
 
     @property
+    def edges(self) -> Iterator[Edge]:
+        return (Edge("address", answer) for answer in self.answers)
+
+    @property
     def aliases(self) -> tuple[Name, ...]:
-        return max((answer.aliases for answer in self.lookups), key=len, default=())
+        return max((answer.aliases for answer in self.answers), key=len, default=())
 
     @property
     def names(self) -> tuple[Name, ...]:
@@ -147,40 +233,8 @@ class MailHost:
 
     @property
     def all_addresses(self) -> tuple[Address, ...]:
-        looked_up = (address for answer in self.lookups for address in answer.addresses)
+        looked_up = (address for answer in self.answers for address in answer.addresses)
         return (*self.target.given, *looked_up)
-
-
-@dataclass(frozen=True, eq=False)
-class Greeting:
-    """How the SMTP server at an address greeted (RFC 5321, 3.1).
-
-    ``text`` is the reply line, safe to print, "" if none came. ``failure`` says why there is no
-    whole greeting. ``seconds`` count from the start of the connection, None if it was not tried in
-    time. ``names`` are the PTR names of the address.
-    """
-
-    address: Address
-    host: Name
-    names: tuple[Name, ...]
-    connected: bool
-    text: str
-    failure: str
-    seconds: Optional[float]
-
-    @property
-    def silent(self) -> bool:
-        """Whether the connection was established and then nothing came."""
-        return self.connected and not self.text
-
-    @property
-    def banner(self) -> Optional[Name]:
-        """The host name in the greeting, if there is one."""
-        match = re.match(r"220[ -]([A-Za-z0-9._-]+)", self.text)
-        try:
-            return dns.name.from_text(match[1]) if match else None
-        except dns.exception.DNSException:
-            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +243,7 @@ class Subject:
 
     ``of`` is a domain with its ``mx`` lookup, or the name or address of a sender without.
     ``left_out_*`` were too many to follow, ``ignored_*`` are those that the user wants ignored.
-    ``authority`` is what the domain's own servers say of its MX, and ``spf`` what its SPF record
+    ``zone_answers`` is what the domain's own servers say of its MX, and ``spf`` what its SPF record
     allows, if that was asked.
     """
 
@@ -200,7 +254,7 @@ class Subject:
     left_out_addresses: int = 0
     ignored_hosts: int = 0
     ignored_addresses: int = 0
-    authority: Optional[Authority] = None
+    zone_answers: Optional[ZoneAnswers] = None
     spf: Optional[SpfFacts] = None
 
     @property
@@ -219,14 +273,127 @@ class Subject:
         return tuple(address for host in self.hosts for address in host.addresses)
 
     @property
-    def lookups(self) -> tuple[Answer, ...]:
-        """Every lookup in the order of the chain, each once."""
-        lookups = [self.mx] if self.mx is not None else []
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """Every fact that can be judged, in the order of the chain, with the kind that it is."""
+        yield "subject", self
+        if self.zone_answers is not None:
+            yield "mx-zone", self.zone_answers
+        if self.spf is not None:
+            yield "spf", self.spf
         for host in self.hosts:
-            lookups += host.lookups
+            yield "host", host
             for address in host.addresses:
-                lookups += address.way.lookups
-        return unique([*lookups, *(self.spf.lookups if self.spf is not None else ())])
+                yield "address", address
+                if address.greeting is not None:
+                    yield "greeting", address
+                for answers in address.iprev.zone_answers:
+                    yield "ptr-zone", answers
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        """Every lookup that was made for it, in the order of the chain."""
+        if self.mx is not None:
+            yield Edge("mx", self.mx)
+        for host in self.hosts:
+            yield from host.edges
+            for address in host.addresses:
+                yield from address.edges
+        if self.spf is not None:
+            yield from self.spf.edges
+
+
+class SpfSource(NamedTuple):
+    """A term as it is written, and the owner of its record, None for the domain's own."""
+
+    text: str
+    domain: Optional[Name] = None
+
+
+class SpfFault(enum.Enum):
+    """What makes receivers give an SPF record up (permerror; RFC 7208, 2.6.7)."""
+
+    NO_RECORD = enum.auto()
+    RECORDS = enum.auto()
+    SYNTAX = enum.auto()
+    TWICE = enum.auto()
+    TERMS = enum.auto()
+    LOOKUPS = enum.auto()
+    EXCHANGES = enum.auto()
+    LOOP = enum.auto()
+    VOIDS = enum.auto()
+
+
+class SpfSyntax(enum.Enum):
+    """In which way a term breaks the grammar (RFC 7208, 12)."""
+
+    UNKNOWN = enum.auto()
+    QUALIFIED = enum.auto()
+    FORM = enum.auto()
+    DOMAIN = enum.auto()
+
+
+class SpfError(NamedTuple):
+    """An error of an SPF record.
+
+    ``chain`` leads from the domain to the owner of the record at fault: the term by which each
+    record came to the next, "include" or "redirect=", and the owner of the next. ``term`` is the
+    one at fault, ``syntax`` in which way and ``form`` how it is written, ``number`` how many there
+    are of what is limited, ``questions`` the void lookups, ``family`` the IP version whose senders
+    alone meet them, or 0.
+    """
+
+    fault: SpfFault
+    chain: tuple[tuple[str, Name], ...] = ()
+    term: Optional[SpfSource] = None
+    syntax: Optional[SpfSyntax] = None
+    form: str = ""
+    number: int = 0
+    questions: tuple[Question, ...] = ()
+    family: int = 0
+
+
+class SpfLarge(NamedTuple):
+    """A network too large to be checked, None for any address.
+
+    ``found`` is whether a lookup gave it, and not the term itself.
+    """
+
+    source: SpfSource
+    network: Optional[Network]
+    found: bool = False
+
+
+class SpfLeftOut(NamedTuple):
+    """A term that was not followed: one that depends on the sender, or one without effect."""
+
+    source: SpfSource
+    without_effect: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class SpfFacts:
+    """What a domain's SPF record allows to send, as far as a finite list can say.
+
+    ``addresses`` come in ascending order, each with the first term that gives it; ``large`` are
+    networks of more than 16 addresses, ``left_out`` terms that depend on the sender (macros,
+    "exists", "ptr") or have no effect. To a receiver one error is the end of the whole record
+    ("permerror", RFC 7208, 2.6.7); the addresses are those of the terms that are fine nevertheless.
+    ``further`` addresses and networks of an overlong record were not kept. A lookup that failed is
+    no error, but is in ``answers``, which are all that were made, in the record's order.
+    """
+
+    domain: Name
+    answers: tuple[Answer, ...]
+    addresses: tuple[tuple[Address, SpfSource], ...] = ()
+    large: tuple[SpfLarge, ...] = ()
+    left_out: tuple[SpfLeftOut, ...] = ()
+    errors: tuple[SpfError, ...] = ()
+    further: int = 0
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        stages = {TXT: "spf", MX: "mx"}
+        return (Edge(stages.get(a.question.rdtype, "address"), a) for a in self.answers)
 
 
 class NameServer(NamedTuple):
@@ -247,31 +414,19 @@ class Zone:
     soa: Optional[Any]
     servers: tuple[NameServer, ...]
 
-    @property
-    def contact(self) -> str:
-        """The mail address of the zone's contact, "" if it has none (RFC 1035, 3.3.13, 8)."""
-        if self.soa is None or len(self.soa.rname.labels) < 3:
-            return ""
-        local, *domain = self.soa.rname.labels
-        text = printable(local.decode("ascii", "replace"))
-        return f"{text}@{show_name(Name(domain))}"
 
-    @property
-    def classless(self) -> bool:
-        """Whether it is a part of a /24 (RFC 2317), whose first label is no octet."""
-        return self.name.is_subdomain(IN_ADDR) and not self.name.labels[0].isdigit()
+class Lameness(enum.Enum):
+    """Why a name server that a zone lists is lame (RFC 8499, 7)."""
 
-    @property
-    def providers(self) -> bool:
-        """Whether it is the reverse zone of more than a /24 or a /48, so a provider's."""
-        labels = len(self.name.labels) - len(IN_ADDR.labels)
-        return (self.name.is_subdomain(IN_ADDR) and labels < 3) or (
-            self.name.is_subdomain(IP6) and labels < 12
-        )
+    NO_ADDRESS = enum.auto()
+    SILENT = enum.auto()
+    CLOSED = enum.auto()
+    FAILS = enum.auto()
+    NOT_AUTHORITATIVE = enum.auto()
 
 
 @dataclass(frozen=True, eq=False)
-class Testimony:
+class ServerAnswer:
     """What one address of an authoritative server says to a question, and its zone's serial.
 
     ``address`` and ``answer`` are None for a server whose name has no address.
@@ -283,101 +438,68 @@ class Testimony:
     serial: Optional[int]
 
     @property
-    def lame(self) -> str:
-        """Why the server is lame (RFC 8499, 7), "" if it is not or could not be asked."""
-        if self.answer is None:
-            return "has no address"
-        if self.answer.outcome is Outcome.TIMEOUT:
-            return "" if self.late else "does not answer"
-        if self.answer.outcome is Outcome.UNREACHABLE:
-            # No way to an address is the machine's own lack, mostly of IPv6; a closed port is not.
-            refused = "refused" in self.answer.reason
-            return f"does not answer ({self.answer.reason})" if refused else ""
-        if self.answer.outcome is Outcome.FAILURE:
-            return f"answers {self.answer.reason}"
-        if self.answer.outcome is Outcome.REFERRAL or not self.answer.authoritative:
-            return "is not authoritative"
-        return ""
-
-    @property
     def late(self) -> bool:
         """Whether the time was up before it was certain that the server does not answer."""
         return (
             self.answer is not None
             and self.answer.outcome is Outcome.TIMEOUT
-            and self.answer.tries < MOST_TRIES_OF_AUTHORITY
+            and self.answer.cut_off
         )
 
     @property
-    def content(self) -> tuple[str, ...]:
-        """What it holds, comparable; nothing if it did not say."""
-        return content_of(self.answer) if self.answer is not None else ()
+    def lame(self) -> Optional[Lameness]:
+        """In which way the server is lame, None if it is not or could not be asked."""
+        answer = self.answer
+        if answer is None:
+            return Lameness.NO_ADDRESS
+        if answer.outcome is Outcome.TIMEOUT:
+            return None if self.late else Lameness.SILENT
+        if answer.outcome is Outcome.UNREACHABLE:
+            # No way to an address is the machine's own lack, mostly of IPv6; a closed port is not.
+            closed = any(failure.error == errno.ECONNREFUSED for failure in answer.failures)
+            return Lameness.CLOSED if closed else None
+        if answer.outcome is Outcome.FAILURE:
+            return Lameness.FAILS
+        if answer.outcome is Outcome.REFERRAL or not answer.authoritative:
+            return Lameness.NOT_AUTHORITATIVE
+        return None
 
-
-def content_of(answer: Answer) -> tuple[str, ...]:
-    """Return the alias, or the records in order, or why there is none; nothing after a failure."""
-    if answer.failed:
-        return ()
-    if answer.aliases:
-        return (f"CNAME {show_name(answer.aliases[0])}",)
-    kind = answer.question.rdtype.name
-    if not answer.records:
-        return (f"no {kind} ({answer.outcome.value})",)
-    return tuple(sorted(f"{kind} {show_record(record)}" for record in answer.records))
+    @property
+    def content(self) -> Optional[Content]:
+        """What it holds; None if it did not say, or is not to be believed."""
+        return self.answer.content if self.answer is not None else None
 
 
 @dataclass(frozen=True, eq=False)
-class Authority:
+class ZoneAnswers:
     """What the authoritative servers of a zone say themselves to one question."""
 
     question: Question
     zone: Zone
-    testimonies: tuple[Testimony, ...]
+    answers: tuple[ServerAnswer, ...]
 
     @property
     def all_lame(self) -> bool:
-        return bool(self.testimonies) and all(t.lame for t in self.testimonies)
+        return bool(self.answers) and all(answer.lame for answer in self.answers)
 
     @property
     def alias(self) -> Optional[Name]:
         """What the name is an alias of, if its servers agree on that and know no more."""
         if len(self.contents) != 1:
             return None
-        (answer, *_) = (t.answer for t in self.testimonies if t.content and not t.lame)
+        answer = next(a.answer for a in self.answers if a.content is not None and not a.lame)
         assert answer is not None
         return answer.aliases[-1] if answer.aliases and not answer.records else None
 
     @property
-    def contents(self) -> dict[tuple[str, ...], list[Testimony]]:
+    def contents(self) -> dict[Content, list[ServerAnswer]]:
         """The servers by what they hold, that of most of them, or of the highest serial, first."""
-        contents: dict[tuple[str, ...], list[Testimony]] = {}
-        for testimony in self.testimonies:
-            if testimony.content and not testimony.lame:
-                contents.setdefault(testimony.content, []).append(testimony)
+        contents: dict[Content, list[ServerAnswer]] = {}
+        for answer in self.answers:
+            if answer.content is not None and not answer.lame:
+                contents.setdefault(answer.content, []).append(answer)
 
-        def rank(item: tuple[object, list[Testimony]]) -> tuple[int, int]:
-            return -len(item[1]), -max(testimony.serial or 0 for testimony in item[1])
+        def rank(item: tuple[object, list[ServerAnswer]]) -> tuple[int, int]:
+            return -len(item[1]), -max(answer.serial or 0 for answer in item[1])
 
         return dict(sorted(contents.items(), key=rank))
-
-
-@dataclass(frozen=True, eq=False)
-class SpfFacts:
-    """What a domain's SPF record allows to send, as far as a finite list can say.
-
-    ``addresses`` come in ascending order, each with the first term that gives it; ``large`` are
-    networks of more than 16 addresses, ``left_out`` terms that depend on the sender (macros,
-    "exists", "ptr") or have no effect. All texts are safe to print, and ``errors`` go on after "SPF
-    of DOMAIN". To a receiver one error is the end of the whole record ("permerror", RFC 7208,
-    2.6.7); the addresses are those of the terms that are fine nevertheless. ``further`` addresses
-    and networks of an overlong record were not kept. A lookup that failed is no error, but is in
-    ``lookups``, which are all that were made, in the record's order.
-    """
-
-    domain: Name
-    lookups: tuple[Answer, ...]
-    addresses: tuple[tuple[Address, str], ...] = ()
-    large: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    further: int = 0

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import nagiosplugin
 from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
-
-from reverse_mx.answer import Answer
-from reverse_mx.names import Name
 
 
 class Reaction(NamedTuple):
     """What one receiver does about a finding, with which setting, in which SMTP reply.
 
     ``stages`` are those of the failed lookups that it does it for, all if there are none.
+    ``public`` is whether only an address that the public can see ever reaches it.
     """
 
     receiver: str
@@ -24,6 +23,7 @@ class Reaction(NamedTuple):
     verdict: str
     code: str = ""
     stages: tuple[str, ...] = ()
+    public: bool = False
 
     def __str__(self) -> str:
         setting = f" with {self.setting}" if self.setting else ""
@@ -33,33 +33,20 @@ class Reaction(NamedTuple):
 
 
 POSTFIX_CLIENT = "reject_unknown_client_hostname"
-
-
 POSTFIX_REVERSE = "reject_unknown_reverse_client_hostname"
-
-
 POSTFIX_SENDER = "reject_unknown_sender_domain"
-
-
 EXIM_CLIENT = "verify = reverse_host_lookup"
-
-
 EXIM_SENDER = "verify = sender"
-
 
 NO_REVERSE_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
     Reaction("Postfix", POSTFIX_REVERSE, "refuses", "450 4.7.1"),
     Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
 )
-
-
 ANY_CONFIRMED_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
     Reaction("Exim", EXIM_CLIENT, "accepts"),
 )
-
-
 FAILED_LOOKUP = (
     Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", ("ptr", "confirm")),
     Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", ("ptr",)),
@@ -72,14 +59,20 @@ FAILED_LOOKUP = (
 class Finding(NamedTuple):
     """One thing that can be found: its name, its default state, when it is reported.
 
-    ``reactions`` are what receivers do meanwhile. Those of Postfix and Exim are proven by tests
-    against the real servers.
+    ``option`` is the one that it is looked for with only. ``reactions`` are what receivers do
+    meanwhile. Those of Postfix and Exim are proven by tests against the real servers.
     """
 
     name: str
     default: ServiceState
     sentence: str
     reactions: tuple[Reaction, ...] = ()
+    option: str = ""
+
+    @property
+    def when(self) -> str:
+        """When it is reported, in a sentence or two."""
+        return f"With --{self.option}: {self.sentence}" if self.option else self.sentence
 
 
 FINDINGS = {
@@ -138,7 +131,7 @@ FINDINGS = {
             Critical,
             "The address has no PTR record.",
             (
-                Reaction("Gmail", "", "refuses", "550-5.7.25"),
+                Reaction("Gmail", "", "refuses", "550-5.7.25", public=True),
                 *NO_REVERSE_NAME,
                 Reaction("OpenSMTPD", "rdns or fcrdns", "refuses"),
                 Reaction("SpamAssassin", "", "scores RDNS_NONE"),
@@ -150,7 +143,7 @@ FINDINGS = {
             "No PTR name resolves back to the address: forward-confirmed reverse DNS"
             " (iprev, RFC 8601) fails.",
             (
-                Reaction("Gmail", "", "refuses", "550-5.7.25"),
+                Reaction("Gmail", "", "refuses", "550-5.7.25", public=True),
                 Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
                 Reaction("Postfix", POSTFIX_REVERSE, "accepts"),
                 Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
@@ -204,40 +197,45 @@ FINDINGS = {
         Finding(
             "inconsistent-ptr",
             Critical,
-            "With --authoritative: the name servers of the reverse zone give different PTR records,"
+            "the name servers of the reverse zone give different PTR records,"
             " or one lacks them; the odd one is named.",
+            option="authoritative",
         ),
         Finding(
             "inconsistent-mx",
             Warn,
-            "With --authoritative: the name servers of the domain give different MX records.",
+            "the name servers of the domain give different MX records.",
+            option="authoritative",
         ),
         Finding(
             "lame-server",
             Warn,
-            "With --authoritative: a name server that a zone lists does not answer, refuses, or is"
-            " not authoritative.",
+            "a name server that a zone lists does not answer, refuses, or is not authoritative.",
+            option="authoritative",
         ),
         Finding(
             "spf-error",
             Warn,
-            "With --spf: the SPF record is missing, double, malformed or over its limits"
-            " (RFC 7208).",
+            "the SPF record is missing, double, malformed or over its limits (RFC 7208).",
+            option="spf",
         ),
         Finding(
             "smtp-silent",
             Critical,
-            "With --smtp: the connection was established and then nothing came.",
+            "the connection was established and then nothing came.",
+            option="smtp",
         ),
         Finding(
             "smtp-failure",
             Critical,
-            "With --smtp: no connection, or a greeting that is not 220.",
+            "no connection, or a greeting that is not 220.",
+            option="smtp",
         ),
         Finding(
             "banner-mismatch",
             Warn,
-            "With --smtp: the host name in the greeting is not a PTR name of the address.",
+            "the host name in the greeting is not a PTR name of the address.",
+            option="smtp",
         ),
         Finding(
             "too-many",
@@ -247,14 +245,10 @@ FINDINGS = {
         ),
     )
 }
-
-
 STATES = {"ok": Ok, "warning": Warn, "critical": Critical, "unknown": Unknown}
-
 
 # A proven fault outranks a lookup that did not end, so UNKNOWN must not hide CRITICAL.
 WORST_FIRST = (Critical, Warn, Unknown, Ok)
-
 
 # The stages of the walk, whose lookups are timed apart, and how a threshold names them.
 STAGES = {
@@ -265,7 +259,6 @@ STAGES = {
     "spf": "SPF lookup",
     "smtp": "SMTP greeting",
 }
-
 
 # The performance data, in the order of the output.
 PERFDATA = (
@@ -280,34 +273,26 @@ PERFDATA = (
 )
 
 
-class Cure(NamedTuple):
-    """A change that mends a problem: what to do, the record ready to paste, and whose zone."""
+class LeftOut(enum.Enum):
+    """Of what there was too much in a domain to follow it."""
 
-    action: str
-    record: str
-    owner: Name
+    HOSTS = enum.auto()
+    ADDRESSES = enum.auto()
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A finding made of something: what it was made of, in what words, and how bad it is.
+    """A finding made of a fact, and how bad it is.
 
-    ``finding`` is "" for a latency outside its range. ``cures`` are ways to mend it, ``failed`` the
-    lookup that did not end well. ``apart`` is whether the subject is another than the link of the
-    chain that the problem hangs from.
+    ``finding`` is "" for a latency outside its range, of which ``about`` is the text. Else that is
+    the part of the fact that the finding is about, if not the whole: an ``Edge`` whose lookup
+    failed, a ``PtrName``, a ``ServerAnswer``, an ``SpfError``, a ``LeftOut``.
     """
 
     finding: str
     state: ServiceState
-    subject: str
-    text: str
-    cures: tuple[Cure, ...] = ()
-    failed: Optional[Answer] = None
-    apart: bool = False
-
-    def __str__(self) -> str:
-        name = f"[{self.finding}]" if self.finding else ""
-        return " ".join(part for part in (self.subject, self.text, name) if part)
+    fact: Any = None
+    about: Any = None
 
 
 class Judgement(nagiosplugin.Result):

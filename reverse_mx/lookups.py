@@ -3,60 +3,40 @@
 from __future__ import annotations
 
 import collections
-import heapq
-import itertools
+import functools
 import logging
-import selectors
-import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
-import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
-from dns.rdatatype import CNAME, RdataType
+from dns.rdatatype import RdataType
 
-from reverse_mx.answer import (
-    Answer,
-    Outcome,
-    Question,
-    extended_errors,
-    is_beside_the_question,
-    is_referral,
-    referral_reason,
-)
+from reverse_mx.answer import Answer, ExtendedError, Failure, Outcome, Question, read_answer
 from reverse_mx.exchange import Exchange, Server
-from reverse_mx.loop import Promise, T, most_at_once, start
+from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.names import Name
-from reverse_mx.text import printable, show_name
+from reverse_mx.text import show_name
 
 _log = logging.getLogger("nagiosplugin.check_reverse_mx")
-
 
 # Short tries make a lost datagram cheap. The socket of an earlier try stays open, so an answer
 # that is merely slow still counts, however long the resolver took to find it.
 TRY_SECONDS = 0.5
-
-
 # Silence is borne this long, 10 s; once one server has failed the others get less.
 MOST_TRIES = 20
-
-
 MOST_TRIES_AFTER_FAILURE = 6
-
-
 # An authoritative server has nobody to ask, so it is known sooner whether it answers.
 MOST_TRIES_OF_AUTHORITY = 5
-
-
 # Some middleboxes drop queries with EDNS: after this many silent tries it is left out.
 EDNS_TRIES = 2
-
-
 # Lookups under way at once, each with a socket for every server it had to try.
 MOST_AT_ONCE = 128
+
+# What a lookup ends with that tells more than another does, the weakest first.
+_TELLING = (Outcome.UNREACHABLE, Outcome.TIMEOUT, Outcome.REFERRAL, Outcome.FAILURE)
 
 
 class Lookup:
@@ -66,124 +46,94 @@ class Lookup:
     to the next one; only an answer about the name ends the lookup.
     """
 
-    def __init__(
-        self,
-        question: Question,
-        stage: str,
-        servers: Sequence[Server],
-        selector: selectors.BaseSelector,
-    ) -> None:
+    def __init__(self, question: Question, servers: Sequence[Server], loop: Loop) -> None:
         self.promise: Promise[Answer] = Promise()
-        self.next_try = 0.0
         self._question = question
-        self._stage = stage
+        self._loop = loop
         # The servers that answered earlier questions come first.
         self._exchanges = [
-            Exchange(question, server, selector, self._received, self._failed)
+            Exchange(question, server, loop, self._received, self._failed)
             for server in sorted(servers, key=lambda server: server.silent_tries)
         ]
         self._last: Optional[Exchange] = None
         self._patience = MOST_TRIES_OF_AUTHORITY if question.at else MOST_TRIES
         self._tries = 0
         self._started = 0.0
+        self._next_try = 0.0
         self._authoritative = False
         self._authority: tuple[dns.rrset.RRset, ...] = ()
 
-    def try_again(self) -> None:
-        """Ask the next server because the last one was silent, or be the first to ask."""
-        if self._last is not None:
-            self._last.server.silent_tries += 1
+    def start(self) -> None:
+        self._started = self._loop.now()
         self._try_next()
 
+    def _silence(self) -> None:
+        """Ask the next server because the last one was silent, unless it has been asked since."""
+        if self._last is not None and self._next_try <= self._loop.now():
+            self._last.server.silent_tries += 1
+            self._try_next()
+
     def _try_next(self) -> None:
-        now = time.monotonic()
-        self._started = self._started or now
-        self.next_try = now + TRY_SECONDS
         willing = [exchange for exchange in self._exchanges if exchange.failure is None]
         # A server that is not there says nothing about the question.
-        failures = [exchange.failure[0] for exchange in self._exchanges if exchange.failure]
-        if any(outcome is not Outcome.UNREACHABLE for outcome in failures):
+        if any(f.outcome is not Outcome.UNREACHABLE for f in self._failures):
             self._patience = MOST_TRIES_AFTER_FAILURE
         if not willing or self._tries >= self._patience:
-            self.give_up()
+            self.give_up(cut_off=False)
             return
+        self._next_try = self._loop.now() + TRY_SECONDS
+        self._loop.at(self._next_try, self._silence)
         self._last = willing[self._tries % len(willing)]
         self._tries += 1
         patient = self._tries <= EDNS_TRIES * len(self._exchanges)
         self._last.ask(edns=self._last.server.takes_edns and patient)
 
-    def give_up(self) -> None:
-        """End the lookup without an answer: with the failures met, or as a timeout."""
-        outcomes = set()
-        reasons = []
-        silent = []
-        for exchange in self._exchanges:
-            if exchange.failure is None:
-                silent.append(str(exchange.server))
-            else:
-                outcomes.add(exchange.failure[0])
-                at = "" if self._question.at else f" from {exchange.server}"
-                reasons.append(f"{exchange.failure[1]}{at}")
-        if not self._tries:
-            reasons = ["not asked, the time was up"]
-        elif silent:
-            elapsed = time.monotonic() - self._started
-            reasons.append(f"no answer from {', '.join(silent)} in {elapsed:.1f} s")
-        misfits = sum(exchange.misfits for exchange in self._exchanges)
-        if misfits:
-            reasons.append(f"{misfits} answers that did not fit the question were ignored")
-        outcome = Outcome.TIMEOUT if silent or not outcomes else Outcome.UNREACHABLE
-        for worse in (Outcome.TIMEOUT, Outcome.REFERRAL, Outcome.FAILURE):
-            outcome = worse if worse in outcomes else outcome
-        self._end(outcome, reason="; ".join(reasons))
+    @property
+    def _failures(self) -> tuple[Failure, ...]:
+        return tuple(e.failure for e in self._exchanges if e.failure is not None)
+
+    def give_up(self, cut_off: bool = True) -> None:
+        """End the lookup without an answer: with the failures met, or as a timeout.
+
+        ``cut_off`` is whether the time is up.
+        """
+        silent = tuple(str(e.server) for e in self._exchanges if e.failure is None)
+        outcomes = {failure.outcome for failure in self._failures}
+        outcomes |= {Outcome.TIMEOUT} if silent else set()
+        self._end(
+            max(outcomes, key=_TELLING.index),
+            failures=self._failures,
+            silent=silent,
+            misfits=sum(exchange.misfits for exchange in self._exchanges),
+            cut_off=cut_off,
+        )
 
     def _received(self, exchange: Exchange, response: dns.message.Message, had_edns: bool) -> None:
         exchange.server.silent_tries = 0
         self._authoritative = bool(response.flags & dns.flags.AA)
         # With an answer it is a courtesy that nobody here needs, and memory.
         self._authority = tuple(response.authority) if not response.answer else ()
-        rcode = response.rcode()
-        remarks = "".join(f" ({remark})" for remark in extended_errors(response))
-        if had_edns and rcode in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS):
+        unknown = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
+        if had_edns and response.rcode() in unknown:
             # RFC 6891, 7: this server is to be asked without EDNS.
             exchange.server.takes_edns = False
             if not exchange.asked_without_edns:
                 exchange.ask(edns=False)
             return
-        if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            self._failed(exchange, Outcome.FAILURE, dns.rcode.to_text(rcode) + remarks)
-            return
-        assert isinstance(response, dns.message.QueryMessage)
-        try:
-            chain = response.resolve_chaining()
-        except dns.message.ChainTooLong:
-            links = [show_name(r.name) for r in response.answer if r.rdtype == CNAME][:4]
-            reason = f"CNAME loop or too long a chain ({', '.join(links)})"
-            self._failed(exchange, Outcome.FAILURE, reason + remarks)
-            return
-        except dns.exception.DNSException as error:
-            what = printable(str(error)) or type(error).__name__
-            self._failed(exchange, Outcome.FAILURE, f"contradictory answer ({what}){remarks}")
-            return
-        aliases = tuple(rrset[0].target for rrset in chain.cnames)
-        if chain.answer is not None:
-            outcome = Outcome.FOUND
-        elif rcode == dns.rcode.NXDOMAIN:
-            outcome = Outcome.NXDOMAIN
-        elif is_referral(response, aliases) and not (self._question.at and aliases):
-            self._failed(exchange, Outcome.REFERRAL, referral_reason(response) + remarks)
-            return
-        elif is_beside_the_question(response, self._question.rdtype):
-            self._failed(exchange, Outcome.FAILURE, "records of other names" + remarks)
-            return
+        reading = read_answer(response, self._question, str(exchange.server))
+        if isinstance(reading, Failure):
+            self._failed(exchange, reading)
         else:
-            outcome = Outcome.NODATA
-        self._end(
-            outcome, tuple(chain.answer or ()), aliases, remarks.strip(), str(exchange.server)
-        )
+            self._end(
+                reading.outcome,
+                reading.records,
+                reading.aliases,
+                reading.remarks,
+                str(exchange.server),
+            )
 
-    def _failed(self, exchange: Exchange, outcome: Outcome, reason: str) -> None:
-        exchange.failure = (outcome, reason)
+    def _failed(self, exchange: Exchange, failure: Failure) -> None:
+        exchange.failure = failure
         exchange.close()
         self._try_next()
 
@@ -192,8 +142,12 @@ class Lookup:
         outcome: Outcome,
         records: tuple[Any, ...] = (),
         aliases: tuple[Name, ...] = (),
-        reason: str = "",
+        remarks: tuple[ExtendedError, ...] = (),
         server: str = "",
+        failures: tuple[Failure, ...] = (),
+        silent: tuple[str, ...] = (),
+        misfits: int = 0,
+        cut_off: bool = False,
     ) -> None:
         servers = len(self._exchanges)
         for exchange in self._exchanges:
@@ -201,61 +155,52 @@ class Lookup:
         # An exchange refers to its lookup: without this both would wait for the garbage collector.
         self._exchanges.clear()
         self._last = None
-        _log.debug("%s: %s, tries: %d", self._question, outcome.value, self._tries)
+        kind, name = self._question.rdtype.name, show_name(self._question.name)
+        _log.debug("%s %s: %s, tries: %d", kind, name, outcome.value, self._tries)
         self.promise.settle(
             Answer(
                 question=self._question,
                 outcome=outcome,
-                stage=self._stage,
                 records=records,
                 aliases=aliases,
-                reason=reason,
+                remarks=remarks,
                 server=server,
-                seconds=time.monotonic() - self._started if self._tries else 0.0,
+                seconds=self._loop.now() - self._started if self._tries else 0.0,
                 tries=self._tries,
                 authoritative=self._authoritative,
                 authority=self._authority,
                 servers=servers,
+                failures=failures,
+                silent=silent,
+                misfits=misfits,
+                cut_off=cut_off,
             )
         )
 
 
 class Lookups:
-    """Asks every question once, side by side, and has an answer for all when the time is up.
+    """Asks every question once, side by side, and has an answer for all when the time is up."""
 
-    One thread and one selector: nothing outlives the run, and however fast datagrams arrive the
-    clock is read between any two of them.
-    """
-
-    def __init__(self, resolvers: Sequence[str], port: int, deadline: float) -> None:
-        """Ask the resolvers at these addresses. ``deadline`` is a ``time.monotonic()`` value.
-
-        Raise ``OSError`` if an address is none.
-        """
-        self.while_waiting: Callable[[], None] = lambda: None
+    def __init__(
+        self, loop: Loop, resolvers: Sequence[str], port: int, other_files: int = 0
+    ) -> None:
+        """Ask the resolvers at these addresses. Raise ``OSError`` if an address is none."""
+        self._loop = loop
         self._port = port
         self._servers: dict[str, Server] = {}
         self._resolvers = [self._server(address) for address in resolvers]
-        self._deadline = deadline
-        self._selector = selectors.DefaultSelector()
         self._promises: dict[object, Promise[Answer]] = {}
         self._queue: collections.deque[Lookup] = collections.deque()
-        self._under_way = 0
-        self._timers: list[tuple[float, int, Lookup]] = []
-        self._numbers = itertools.count()
+        # Without values it is a set that keeps its order.
+        self._under_way: dict[Lookup, None] = {}
         # Up to two sockets for each resolver, UDP and TCP.
-        self._most_at_once = most_at_once(MOST_AT_ONCE, 2 * len(resolvers))
-
-    def __enter__(self) -> Lookups:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._selector.close()
+        self._most_at_once = most_at_once(MOST_AT_ONCE, 2 * len(resolvers), other_files)
+        loop.when_time_is_up(self._give_up)
 
     def ask(
-        self, name: Name, rdtype: RdataType, stage: str, at: str = "", unchecked: bool = False
+        self, name: Name, rdtype: RdataType, at: str = "", unchecked: bool = False
     ) -> Promise[Answer]:
-        """Return the answer to come. ``stage`` is what its latency is counted under."""
+        """Return the answer to come: of the resolvers, or of the server ``at`` an address."""
         # dnspython hashes a name octet by octet in Python; its labels are hashed by C.
         labels = tuple(map(bytes.lower, name.labels))
         # The labels themselves, if they are the same: a copy of each would be memory.
@@ -264,9 +209,10 @@ class Lookups:
         if promise is None:
             question = Question(name, rdtype, at, unchecked)
             servers = [self._server(at)] if at else self._resolvers
-            lookup = Lookup(question, stage, servers, self._selector)
+            lookup = Lookup(question, servers, self._loop)
             promise = self._promises[key] = lookup.promise
             self._queue.append(lookup)
+            self._loop.soon(self._fill)
         return promise
 
     @property
@@ -274,68 +220,25 @@ class Lookups:
         """All answers so far, in the order in which they were asked for."""
         return (promise.value for promise in self._promises.values() if promise.settled)
 
-    def run(self, chain: Coroutine[Any, Any, T]) -> T:
-        """Return what ``chain`` returns, at the deadline at the latest."""
-        whole = start(chain)
-        while not whole.settled:
-            self.while_waiting()
-            now = time.monotonic()
-            if now >= self._deadline:
-                self._give_up()
-            else:
-                self._fill()
-                self._wait(now)
-        return whole.value
-
     def _server(self, address: str) -> Server:
         if address not in self._servers:
             self._servers[address] = Server(address, self._port)
         return self._servers[address]
 
     def _fill(self) -> None:
-        while self._queue and self._under_way < self._most_at_once:
-            self._under_way += 1
+        while self._queue and len(self._under_way) < self._most_at_once:
             lookup = self._queue.popleft()
-            lookup.promise.then(self._one_ended)
-            self._try(lookup)
+            self._under_way[lookup] = None
+            lookup.promise.then(functools.partial(self._ended, lookup))
+            lookup.start()
 
-    def _one_ended(self) -> None:
-        self._under_way -= 1
-
-    def _try(self, lookup: Lookup) -> None:
-        lookup.try_again()
-        heapq.heappush(self._timers, (lookup.next_try, next(self._numbers), lookup))
-
-    def _wait(self, now: float) -> None:
-        """Let the sockets speak until the next try is due."""
-        until = self._deadline
-        while self._timers:
-            due, _, lookup = self._timers[0]
-            if lookup.promise.settled:
-                heapq.heappop(self._timers)
-            elif due <= now:
-                heapq.heappop(self._timers)
-                if due < lookup.next_try:  # it has tried again since, after a failure
-                    heapq.heappush(self._timers, (lookup.next_try, next(self._numbers), lookup))
-                else:
-                    self._try(lookup)
-            else:
-                until = min(until, due)
-                break
-        if not self._under_way:
-            return
-        for key, _ in self._selector.select(max(0.0, until - now)):
-            # An earlier event of this round may have closed the socket.
-            if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]
-                key.data()
-            # Each of many long answers takes its time to read.
-            if time.monotonic() >= self._deadline:
-                break
+    def _ended(self, lookup: Lookup) -> None:
+        del self._under_way[lookup]
+        if self._queue:
+            self._loop.soon(self._fill)
 
     def _give_up(self) -> None:
-        for _, _, lookup in self._timers:
-            if not lookup.promise.settled:
-                lookup.give_up()
-        self._timers.clear()
+        for lookup in [*self._under_way]:
+            lookup.give_up()
         while self._queue:
             self._queue.popleft().give_up()

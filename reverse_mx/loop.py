@@ -1,15 +1,24 @@
-"""Promises, and the chains that wait for them."""
+"""Promises, the chains that wait for them, and the one thread that runs them.
+
+It stands in for asyncio, whose import costs a ninth of a whole check and whose loop a storm of
+datagrams starves.
+"""
 
 from __future__ import annotations
 
+import collections
+import heapq
+import itertools
 import resource
+import selectors
+import socket
+import time
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-
-# Files that the process has open besides those sockets.
+# Files that the process has open besides its sockets.
 OTHER_FILES = 24
 
 
@@ -40,11 +49,7 @@ class Promise(Generic[T]):
 
 
 def start(chain: Coroutine[Any, Any, T]) -> Promise[T]:
-    """Run a chain up to its first unanswered question; the promise is of what it returns.
-
-    Promises and this function stand in for asyncio, whose import costs a ninth of a whole check
-    and whose loop a storm of datagrams starves.
-    """
+    """Run a chain up to its first unanswered question; the promise is of what it returns."""
     promise: Promise[T] = Promise()
 
     def resume() -> None:
@@ -65,9 +70,85 @@ async def side_by_side(chains: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [await promise for promise in promises]
 
 
-def most_at_once(most: int, files: int) -> int:
-    """Return how many of ``most`` things, of so many files each, the process can have open."""
+class Loop:
+    """Lets sockets, timers and chains speak in turn until a chain has ended or the time is up.
+
+    Nothing outlives the run, and however fast datagrams arrive the clock is read between any two
+    of them. ``now()`` is in seconds, as are all times that it takes.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
+        self.while_waiting: Callable[[], None] = lambda: None
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._soon: collections.deque[Callable[[], None]] = collections.deque()
+        self._give_up: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Loop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+
+    def watch(self, watched: socket.socket, events: int, ready: Callable[[], None]) -> None:
+        """Call ``ready`` whenever one of the selector's ``events`` is there, and for no other."""
+        if watched in self._selector.get_map():
+            self._selector.modify(watched, events, ready)
+        else:
+            self._selector.register(watched, events, ready)
+
+    def close(self, watched: socket.socket) -> None:
+        self._selector.unregister(watched)
+        watched.close()
+
+    def at(self, when: float, then: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, (when, next(self._numbers), then))
+
+    def soon(self, then: Callable[[], None]) -> None:
+        """Call ``then`` in the next turn, which keeps chains from growing into each other."""
+        self._soon.append(then)
+
+    def when_time_is_up(self, give_up: Callable[[], None]) -> None:
+        """Have ``give_up`` settle every promise that its owner has open at a deadline."""
+        self._give_up.append(give_up)
+
+    def run(self, chain: Coroutine[Any, Any, T], deadline: float) -> T:
+        """Return what ``chain`` returns, at the deadline at the latest."""
+        whole = start(chain)
+        while not whole.settled:
+            self.while_waiting()
+            if self.now() >= deadline:
+                self._soon.clear()
+                for give_up in self._give_up:
+                    give_up()
+            else:
+                self._turn(deadline)
+        return whole.value
+
+    def _turn(self, deadline: float) -> None:
+        while self._soon:
+            self._soon.popleft()()
+        while self._timers and self._timers[0][0] <= self.now():
+            heapq.heappop(self._timers)[2]()
+        until = min(deadline, self._timers[0][0]) if self._timers else deadline
+        wait = 0.0 if self._soon else max(0.0, until - self.now())
+        for key, _ in self._selector.select(wait):
+            # An earlier event of this round may have closed the socket.
+            if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]
+                key.data()
+            # Each of many long answers takes its time to read.
+            if self.now() >= deadline:
+                break
+
+
+def most_at_once(most: int, files: int, taken: int = 0) -> int:
+    """Return how many of ``most`` things, of so many files each, the process can have open.
+
+    ``taken`` files are for other things.
+    """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return most
-    return max(1, min(most, (limit - OTHER_FILES) // files))
+    return max(1, min(most, (limit - OTHER_FILES - taken) // files))

@@ -24,11 +24,7 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 ARPA = dns.name.from_text("arpa.")
-
-
 IN_ADDR = dns.name.from_text("in-addr.arpa.")
-
-
 IP6 = dns.name.from_text("ip6.arpa.")
 
 
@@ -143,6 +139,11 @@ PRIVATE_NETWORKS = tuple(
         ("fc00::/7", "RFC 4193"),
     )
 )
+
+
+def private_by(address: Address) -> str:
+    """Return the RFC by which an address is private, "" if it is not."""
+    return next((rfc for network, rfc in PRIVATE_NETWORKS if address in network), "")
 
 
 def has_domain_twice(name: Name, domain: Name) -> bool:

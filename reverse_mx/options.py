@@ -8,7 +8,7 @@ import errno
 import ipaddress
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn, Optional, Union
 
 import dns.exception
@@ -42,6 +42,19 @@ class Parser(argparse.ArgumentParser):
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         print(message or "", end="")
         sys.exit(3)
+
+
+def parse(arguments: Sequence[str], version: str) -> argparse.Namespace:
+    """Return the options that the arguments give; a wrong one ends the program."""
+    parser = make_parser(version)
+    options = parser.parse_args(expand_files(arguments, parser))
+    if not options.domains and not options.senders:
+        parser.error("argument -d/--domain: none given; expected a mail domain, or --sender")
+    for option in ("spf", "smtp"):
+        if getattr(options, option) and not options.domains:
+            parser.error(f"argument --{option}: needs -d DOMAIN; with --sender alone there is none")
+    options.servers = options.servers or system_servers(parser)
+    return options
 
 
 def make_parser(version: str) -> Parser:
@@ -180,6 +193,10 @@ def make_parser(version: str) -> Parser:
     return parser
 
 
+def _os_reason(error: OSError) -> str:
+    return os_reason(error.errno) if error.errno else type(error).__name__.lower()
+
+
 def _findings_table() -> str:
     """Return the exit codes, and the findings with what receivers do, for the help."""
     lines = [
@@ -189,7 +206,7 @@ def _findings_table() -> str:
     ]
     for finding in FINDINGS.values():
         lines.append(f"  {finding.name:<17} {finding.default}")
-        texts = [finding.sentence]
+        texts = [finding.when]
         if finding.reactions:
             texts.append(f"Meanwhile: {'; '.join(str(r) for r in finding.reactions)}.")
         for text in texts:
@@ -335,7 +352,7 @@ def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
                 raise OSError(errno.EFBIG, "")
             lines = [line.strip() for line in text.splitlines()]
         except (OSError, ValueError) as error:
-            reason = os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
+            reason = _os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
             parser.error(f"argument {printable(argument, 60)}: cannot read this file: {reason}")
         for line in lines:
             if line and not line.startswith("#"):
@@ -354,7 +371,7 @@ def system_servers(parser: Parser) -> list[str]:
         with open("/etc/resolv.conf", encoding="ascii", errors="replace") as file:
             lines = [line.split() for line in file]
     except OSError as error:
-        parser.error(f"{without} cannot be read: {os_reason(error)}")
+        parser.error(f"{without} cannot be read: {_os_reason(error)}")
     servers = []
     for words in lines:
         if words[:1] == ["nameserver"] and len(words) > 1:

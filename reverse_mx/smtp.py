@@ -1,100 +1,129 @@
-"""How the SMTP servers at addresses greet."""
+"""How the SMTP servers at addresses greet, asked on the same loop as the DNS."""
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import functools
 import re
-import time
-from collections.abc import Iterable
-from typing import Any, Optional
+import selectors
+import socket
+from typing import Optional
 
-from reverse_mx.facts import Greeting, MailAddress
-from reverse_mx.loop import most_at_once
-from reverse_mx.names import Address, unusable_as
-from reverse_mx.text import os_reason, printable
+from reverse_mx.facts import Ending, Greeting
+from reverse_mx.loop import Loop, Promise, most_at_once
+from reverse_mx.names import Address
 
 # SMTP connections open at once, and octets of a greeting (RFC 5321, 4.5.3.1.5 has 512 a line).
 MOST_CONNECTIONS = 50
-
-
 MOST_GREETING = 65536
 
 
 class Smtp:
-    """Connects to the SMTP servers at addresses and reads their greetings, side by side."""
+    """Connects to the SMTP servers at addresses, each once, and reads their greetings."""
 
-    def __init__(self, port: int, deadline: float) -> None:
-        """``deadline`` is a ``time.monotonic()`` value."""
+    def __init__(self, loop: Loop, port: int) -> None:
+        self.most_at_once = most_at_once(MOST_CONNECTIONS, 2)
+        self._loop = loop
         self._port = port
-        self._deadline = deadline
+        self._promises: dict[Address, Promise[Greeting]] = {}
+        self._queue: collections.deque[Conversation] = collections.deque()
+        # Without values it is a set that keeps its order.
+        self._under_way: dict[Conversation, None] = {}
+        loop.when_time_is_up(self._give_up)
 
-    def greet(self, addresses: Iterable[MailAddress]) -> dict[Address, Greeting]:
-        """Return the greetings that came by the deadline, and what came of the others."""
-        import asyncio  # only here, as it costs a ninth of a check to load
+    def greet(self, address: Address) -> Promise[Greeting]:
+        """Return the greeting to come of the server at an address."""
+        if address not in self._promises:
+            conversation = Conversation(address, self._port, self._loop)
+            self._promises[address] = conversation.promise
+            self._queue.append(conversation)
+            self._loop.soon(self._fill)
+        return self._promises[address]
 
-        unique = {
-            address.way.address: address
-            for address in addresses
-            if not unusable_as(address.way.address)
-        }
+    def _fill(self) -> None:
+        while self._queue and len(self._under_way) < self.most_at_once:
+            conversation = self._queue.popleft()
+            self._under_way[conversation] = None
+            conversation.promise.then(functools.partial(self._ended, conversation))
+            conversation.start()
 
-        async def all_greetings() -> list[Greeting]:
-            places = asyncio.Semaphore(most_at_once(MOST_CONNECTIONS, 1))
-            return await asyncio.gather(*(self._greet(a, places) for a in unique.values()))
+    def _ended(self, conversation: Conversation) -> None:
+        del self._under_way[conversation]
+        if self._queue:
+            self._loop.soon(self._fill)
 
-        return {greeting.address: greeting for greeting in asyncio.run(all_greetings())}
+    def _give_up(self) -> None:
+        for conversation in [*self._under_way, *self._queue]:
+            conversation.end(Ending.SILENCE)
+        self._queue.clear()
 
-    async def _greet(self, mail: MailAddress, places: Any) -> Greeting:
-        import asyncio
 
-        assert mail.host is not None  # mail arrives at hosts, not at bare addresses
-        address = mail.way.address
-        received = bytearray()
-        connected = False
-        failure = ""
-        started: Optional[float] = None
+class Conversation:
+    """A connection to an SMTP server, up to its greeting and a QUIT."""
 
-        async def talk() -> None:
-            nonlocal connected, started
-            async with places:
-                started = time.monotonic()
-                reader, writer = await asyncio.open_connection(str(address), self._port)
-                connected = True
-                try:
-                    await _read_greeting(reader, received)
-                    writer.write(b"QUIT\r\n")
-                finally:
-                    writer.close()
+    def __init__(self, address: Address, port: int, loop: Loop) -> None:
+        self.promise: Promise[Greeting] = Promise()
+        self._endpoint = (str(address), port)
+        self._family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        self._loop = loop
+        self._started: Optional[float] = None
+        self._socket: Optional[socket.socket] = None
+        self._connected = False
+        self._received = bytearray()
 
+    def start(self) -> None:
+        self._started = self._loop.now()
         try:
-            await asyncio.wait_for(talk(), max(0.0, self._deadline - time.monotonic()))
-        except asyncio.TimeoutError:
-            failure = f"waited {time.monotonic() - (started or time.monotonic()):.1f} s"
-        except EOFError:
-            failure = "it closed the connection"
+            self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+            self._socket.setblocking(False)
+            self._loop.watch(self._socket, selectors.EVENT_WRITE, self._writable)
+            self._socket.connect(self._endpoint)
+        except BlockingIOError:
+            pass  # the connection is on its way
         except OSError as error:
-            failure = os_reason(error)
-        except ValueError:
-            failure = f"the greeting has more than {MOST_GREETING} octets"
-        return Greeting(
-            address,
-            mail.host,
-            tuple(name.name for name in mail.way.names),
-            connected,
-            printable(received.decode("latin-1").strip(), 120).replace("\\013\\010", " / "),
-            failure,
-            None if started is None else time.monotonic() - started,
-        )
+            self._failed(error)
 
+    def _writable(self) -> None:
+        assert self._socket is not None
+        error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self.end(Ending.ERROR, error)
+            return
+        self._connected = True
+        self._loop.watch(self._socket, selectors.EVENT_READ, self._readable)
 
-async def _read_greeting(reader: Any, received: bytearray) -> None:
-    """Read a reply of one or more lines (RFC 5321, 4.2.1) octet-wise bounded.
-
-    Raise ``EOFError`` if the connection ends before it, ``ValueError`` if it has no end.
-    """
-    while not re.search(rb"(?m)^(?!\d{3}-).*\n", received):
-        octets = await reader.read(4096)
+    def _readable(self) -> None:
+        assert self._socket is not None
+        try:
+            octets = self._socket.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._failed(error)
+            return
+        self._received += octets
         if not octets:
-            raise EOFError
-        received += octets
-        if len(received) > MOST_GREETING:
-            raise ValueError
+            self.end(Ending.CLOSED)
+        elif re.search(rb"(?m)^(?!\d{3}-).*\n", self._received):
+            self._quit()
+            self.end(Ending.WHOLE)
+        elif len(self._received) > MOST_GREETING:
+            self.end(Ending.TOO_LONG)
+
+    def _quit(self) -> None:
+        assert self._socket is not None
+        with contextlib.suppress(OSError):  # it is a courtesy
+            self._socket.send(b"QUIT\r\n")
+
+    def _failed(self, error: OSError) -> None:
+        self.end(Ending.ERROR, error.errno or 0)
+
+    def end(self, ending: Ending, error: int = 0) -> None:
+        if self._socket is not None:
+            self._loop.close(self._socket)
+            self._socket = None
+        seconds = None if self._started is None else self._loop.now() - self._started
+        self.promise.settle(
+            Greeting(self._connected, bytes(self._received), ending, error, seconds)
+        )

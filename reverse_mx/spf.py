@@ -5,35 +5,32 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from dns.rdatatype import AAAA, MX, TXT, A, RdataType
 
-from reverse_mx.answer import Answer, Outcome, unique
-from reverse_mx.facts import SpfFacts
+from reverse_mx.answer import Answer, Question, unique
+from reverse_mx.facts import (
+    SpfError,
+    SpfFacts,
+    SpfFault,
+    SpfLarge,
+    SpfLeftOut,
+    SpfSource,
+)
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
 from reverse_mx.names import ROOT, Address, Name, Network, address_in_letters
 from reverse_mx.spf_record import SPF_TERMS, SpfTerm, read_spf_record, spf_texts
-from reverse_mx.text import show_name
 
 # The limits of RFC 7208, 4.6.4, beyond which receivers end with a "permerror".
 MOST_SPF_LOOKUPS = 10
-
-
 MOST_SPF_EXCHANGES = 10
-
-
 MOST_SPF_VOIDS = 2
-
-
 # Networks up to this size are checked address by address.
 MOST_SPF_NETWORK = 16
-
-
+# No RFC limits these, and a record may have 64 KiB: networks of a domain.
 MOST_SPF_SPANS = 1000
-
-
 # The terms that count as lookups (4.6.4), and those of them that have a meaning without a sender.
 SPF_ASKING = ("include", "a", "mx", "ptr", "exists", "redirect=")
 
@@ -49,6 +46,11 @@ class Span(NamedTuple):
         return (
             self.version == other.version and self.first <= other.first and other.last <= self.last
         )
+
+
+Spans = dict[Span, Union[SpfSource, SpfLarge]]
+# How each record came to the next: the term, and the owner of the next.
+Chain = tuple[tuple[str, Name], ...]
 
 
 class Spf:
@@ -76,25 +78,25 @@ class SpfWalk:
         self._domain = domain
         self._answers: list[Answer] = []
         # Without values these are sets that keep their order.
-        self._left_out: dict[str, None] = {}
-        self._errors: dict[str, None] = {}
+        self._left_out: dict[SpfLeftOut, None] = {}
+        self._errors: dict[SpfError, None] = {}
         self._ahead = 0
         self._asked = 0
         # A receiver counts those in the sender's family only.
-        self._voids: dict[RdataType, list[str]] = {rdtype: [] for rdtype in rdtypes}
+        self._voids: dict[RdataType, list[Question]] = {rdtype: [] for rdtype in rdtypes}
         self._barred: set[RdataType] = set()
         self._made = 0
         self._further = 0
 
     async def facts(self) -> SpfFacts:
         start(self._read_ahead(self._domain))
-        spans = await self._record((self._domain,), "")
-        singles = sorted((span, text) for span, text in spans.items() if span.first == span.last)
+        spans = await self._record((), self._domain)
+        singles = [(span, part) for span, part in spans.items() if isinstance(part, SpfSource)]
         return SpfFacts(
             self._domain,
             unique(self._answers),
-            tuple((_address(span), text) for span, text in singles),
-            tuple(dict.fromkeys(text for span, text in spans.items() if span.first != span.last)),
+            tuple((_address(span), source) for span, source in sorted(singles)),
+            tuple(dict.fromkeys(part for part in spans.values() if isinstance(part, SpfLarge))),
             tuple(self._left_out),
             (*self._errors, *self._void_errors()),
             self._further,
@@ -102,7 +104,7 @@ class SpfWalk:
 
     async def _read_ahead(self, domain: Name) -> None:
         """Ask for what a record and all that it includes needs, as far as the limit allows."""
-        answer = await self._lookups.ask(domain, TXT, "spf")
+        answer = await self._lookups.ask(domain, TXT)
         texts = spf_texts(answer)
         terms = read_spf_record(texts[0])[0] if len(texts) == 1 else []
         for term in terms:
@@ -114,95 +116,95 @@ class SpfWalk:
 
     async def _look_up(self, name: str, target: Name) -> list[Answer]:
         """Ask for the addresses of an "a" or "mx" term (5.3, 5.4), side by side."""
-        mx = [await self._lookups.ask(target, MX, "mx")] if name == "mx" else []
+        mx = [await self._lookups.ask(target, MX)] if name == "mx" else []
         hosts = _exchanges(mx[0])[:MOST_SPF_EXCHANGES] if mx else [target]
-        promises = [
-            self._lookups.ask(host, rdtype, "address") for host in hosts for rdtype in self._rdtypes
-        ]
+        promises = [self._lookups.ask(host, rdtype) for host in hosts for rdtype in self._rdtypes]
         return [*mx, *[await promise for promise in promises]]
 
-    async def _record(self, chain: tuple[Name, ...], via: str) -> dict[Span, str]:
-        """Return what the record of the last domain of a chain allows, and by which terms.
+    async def _record(self, chain: Chain, domain: Name) -> Spans:
+        """Return what a domain's record allows, and by which terms.
 
-        ``via`` leads from the first domain to the last in the text of an error.
+        ``chain`` leads there from the first domain, without it.
         """
-        answer = await self._lookups.ask(chain[-1], TXT, "spf")
-        self._note((answer,), counts=len(chain) > 1)
+        answer = await self._lookups.ask(domain, TXT)
+        self._note((answer,), counts=bool(chain))
         texts = spf_texts(answer)
         if len(texts) != 1:
             if not answer.failed:
-                self._error(f"{via}has {len(texts) or 'no'} SPF record{'s' * bool(texts)}")
+                fault = SpfFault.RECORDS if texts else SpfFault.NO_RECORD
+                self._error(SpfError(fault, chain, number=len(texts)))
             return {}
         terms, errors = read_spf_record(texts[0])
         for error in errors:
-            self._error(f"{via}{error}")
-        allowed: dict[Span, str] = {}
+            self._error(error._replace(chain=chain))
+        allowed: Spans = {}
         denied: list[Span] = []
         for term in terms:
-            spans = await self._spans(term, chain, via)
+            spans = await self._spans(term, chain, domain)
             if not term.passes:
                 denied += spans
                 continue
-            for span, text in spans.items():
+            for span, part in spans.items():
                 # The first term that fits a sender decides (4.6.2).
                 if not any(other.covers(span) for other in denied):
-                    allowed.setdefault(span, text)
+                    allowed.setdefault(span, part)
         return allowed
 
-    async def _spans(self, term: SpfTerm, chain: tuple[Name, ...], via: str) -> dict[Span, str]:
-        """Return what a term fits, whatever its qualifier."""
-        domain = chain[-1]
-        text = term.text + (f" of {show_name(domain)}" if domain != self._domain else "")
+    async def _spans(self, term: SpfTerm, chain: Chain, domain: Name) -> Spans:
+        """Return what a term of a domain's record fits, whatever its qualifier."""
+        source = SpfSource(term.text, domain if domain != self._domain else None)
         if term.network is not None:
-            return self._network(term.network, text)
+            return self._network(term.network, source, SpfLarge(source, term.network))
         if term.name == "all" and term.passes:
             return {
-                span: f"{text} (any address)"
+                span: part
                 for network in ("0.0.0.0/0", "::/0")
-                for span in self._network(ipaddress.ip_network(network), text)
+                for span, part in self._network(
+                    ipaddress.ip_network(network), source, SpfLarge(source, None)
+                ).items()
             }
         asks = term.name in SPF_ASKING
         if asks:
             self._asked += 1
             if self._asked == MOST_SPF_LOOKUPS + 1:
-                self._error(f"needs more than {MOST_SPF_LOOKUPS} lookups: {text} is one too many")
+                self._error(SpfError(SpfFault.LOOKUPS, chain, source))
             if self._asked > MOST_SPF_LOOKUPS:
                 return {}
         if asks and not term.followed:
-            self._left_out[text] = None
+            self._left_out[SpfLeftOut(source)] = None
         elif term.name[:-1] in SPF_TERMS:
-            self._left_out[f"{text} (= where : belongs, so it has no effect)"] = None
+            self._left_out[SpfLeftOut(source, without_effect=True)] = None
         if not term.followed:
             return {}
         target = term.target or domain
         if term.name in ("a", "mx"):
             answers = await self._look_up(term.name, target)
-            return self._networks(term, text, answers, via)
-        step = "includes" if term.name == "include" else "redirects to"
-        if target in chain:
-            self._error(f"{via}{step} {show_name(target)} again (a loop)")
+            return self._networks(term, source, answers, chain)
+        further = (*chain, (term.name, target))
+        if target in (self._domain, *(name for _, name in chain)):
+            self._error(SpfError(SpfFault.LOOP, further))
             return {}
-        return await self._record((*chain, target), f"{step} {show_name(target)}, which ")
+        return await self._record(further, target)
 
     def _networks(
-        self, term: SpfTerm, text: str, answers: Sequence[Answer], via: str
-    ) -> dict[Span, str]:
+        self, term: SpfTerm, source: SpfSource, answers: Sequence[Answer], chain: Chain
+    ) -> Spans:
         """Return the addresses, or the networks around them, that an "a" or "mx" term fits."""
         self._note(answers)
-        spans: dict[Span, str] = {}
+        spans: Spans = {}
         for answer in answers:
             if answer.question.rdtype == MX:
                 count = len(answer.records)
                 if count > MOST_SPF_EXCHANGES:
-                    self._error(f"{via}has {count} MX records in {term.text}: 10 are allowed")
+                    self._error(SpfError(SpfFault.EXCHANGES, chain, source, number=count))
                 continue
             for address in answer.addresses:
                 length = term.lengths[address.version == 6]
                 network = ipaddress.ip_network(f"{address}/{length}", strict=False)
-                spans.update(self._network(network, text, f"{text}: {network}"))
+                spans.update(self._network(network, source, SpfLarge(source, network, True)))
         return spans
 
-    def _network(self, network: Network, text: str, large: str = "") -> dict[Span, str]:
+    def _network(self, network: Network, source: SpfSource, large: SpfLarge) -> Spans:
         """Return the addresses of a network, or the network as a whole if it is large."""
         rdtype = A if network.version == 4 else AAAA
         if rdtype not in self._rdtypes:
@@ -210,11 +212,10 @@ class SpfWalk:
         if len(self._voids[rdtype]) > MOST_SPF_VOIDS:
             self._barred.add(rdtype)
         whole = Span(network.version, int(network[0]), int(network[-1]))
-        count = network.num_addresses
-        spans = {whole: f"{large or text} ({_power(count)} addresses)"}
-        if count <= MOST_SPF_NETWORK:
+        spans: Spans = {whole: large}
+        if network.num_addresses <= MOST_SPF_NETWORK:
             numbers = range(whole.first, whole.last + 1)
-            spans = {Span(network.version, number, number): text for number in numbers}
+            spans = {Span(network.version, number, number): source for number in numbers}
         kept = dict(itertools.islice(spans.items(), MOST_SPF_SPANS - self._made))
         self._made += len(kept)
         self._further += len(spans) - len(kept)
@@ -225,15 +226,15 @@ class SpfWalk:
         self._answers += answers
         for answer in answers:
             question = answer.question
-            if counts and answer.outcome in (Outcome.NODATA, Outcome.NXDOMAIN):
+            if counts and answer.missing:
                 for rdtype, voids in self._voids.items():
                     if question.rdtype in (rdtype, TXT, MX):
-                        voids.append(str(question))
+                        voids.append(question)
 
-    def _error(self, text: str) -> None:
-        self._errors[text] = None
+    def _error(self, error: SpfError) -> None:
+        self._errors[error] = None
 
-    def _void_errors(self) -> Iterator[str]:
+    def _void_errors(self) -> Iterator[SpfError]:
         """Yield an error for the void lookups if a sender that the record is for meets it (4.6.4).
 
         A host without AAAA is void to receivers from IPv6 senders: a reproach only where such a
@@ -243,9 +244,9 @@ class SpfWalk:
         everybody = len(over) == len(self._rdtypes)
         for rdtype in over[:1] if everybody else over:
             if everybody or rdtype in self._barred:
-                whom = "" if everybody else f" for IPv{4 if rdtype == A else 6} senders"
-                first = ", ".join(self._voids[rdtype][: MOST_SPF_VOIDS + 1])
-                yield f"has more than {MOST_SPF_VOIDS} void lookups{whom}: {first}"
+                family = 0 if everybody else 4 if rdtype == A else 6
+                questions = tuple(self._voids[rdtype][: MOST_SPF_VOIDS + 1])
+                yield SpfError(SpfFault.VOIDS, questions=questions, family=family)
 
 
 def _exchanges(mx: Answer) -> list[Name]:
@@ -257,8 +258,3 @@ def _exchanges(mx: Answer) -> list[Name]:
 
 def _address(span: Span) -> Address:
     return (ipaddress.IPv4Address if span.version == 4 else ipaddress.IPv6Address)(span.first)
-
-
-def _power(count: int) -> str:
-    """Return a number of addresses, as a power of 2 where its digits say nothing."""
-    return str(count) if count < 1 << 32 else f"2^{count.bit_length() - 1}"

@@ -10,8 +10,8 @@ from typing import Optional
 import dns.exception
 
 from reverse_mx.answer import Answer
+from reverse_mx.facts import SpfError, SpfFault, SpfSource, SpfSyntax
 from reverse_mx.names import Name, Network
-from reverse_mx.text import printable
 
 # No RFC limits these, and a record may have 64 KiB: terms of a record, networks of a domain.
 MOST_SPF_TERMS = 500
@@ -64,7 +64,7 @@ SPF_TERMS = {
 class SpfTerm:
     """A term of an SPF record (RFC 7208, 4.6.1), whose ``name`` has a "=" if it is a modifier.
 
-    ``text`` is the term, safe to print. ``target`` is the domain to look up, None if it is the
+    ``text`` is the term as it is written. ``target`` is the domain to look up, None if it is the
     record's own. A term with a macro is not ``followed``. ``lengths`` are the prefix lengths around
     an IPv4 and an IPv6 address.
     """
@@ -86,8 +86,17 @@ def spf_texts(answer: Answer) -> list[str]:
     ]
 
 
-def read_spf_record(text: str) -> tuple[list[SpfTerm], list[str]]:
-    """Return the terms of a record in the order that counts, and its errors, safe to print.
+class SpfSyntaxError(ValueError):
+    """A term that the grammar forbids: in which way, and the ``form`` that it has, if known."""
+
+    def __init__(self, syntax: SpfSyntax, form: str = "") -> None:
+        super().__init__(syntax, form)
+        self.syntax = syntax
+        self.form = form
+
+
+def read_spf_record(text: str) -> tuple[list[SpfTerm], list[SpfError]]:
+    """Return the terms of a record in the order that counts, and its errors.
 
     Nothing is behind "all"; else the redirect is last, wherever it stands (RFC 7208, 5.1, 6.1).
     """
@@ -97,14 +106,15 @@ def read_spf_record(text: str) -> tuple[list[SpfTerm], list[str]]:
     for word in words[:MOST_SPF_TERMS]:
         try:
             terms.append(read_spf_term(word))
-        except ValueError as error:
-            errors.append(f"has a syntax error in {printable(word)} ({error})")
+        except SpfSyntaxError as error:
+            source = SpfSource(word)
+            errors.append(SpfError(SpfFault.SYNTAX, (), source, error.syntax, error.form))
     names = [term.name for term in terms]
     for name in ("redirect=", "exp="):
         if names.count(name) > 1:
-            errors.append(f"has {name} more than once")
+            errors.append(SpfError(SpfFault.TWICE, form=name, number=names.count(name)))
     if len(words) > MOST_SPF_TERMS:
-        errors.append(f"has {len(words)} terms, of which {MOST_SPF_TERMS} were looked at")
+        errors.append(SpfError(SpfFault.TERMS, number=len(words)))
     if "all" in names:
         del terms[names.index("all") + 1 :]
     redirects = [term for term in terms if term.name == "redirect="]
@@ -113,19 +123,19 @@ def read_spf_record(text: str) -> tuple[list[SpfTerm], list[str]]:
 
 
 def read_spf_term(word: str) -> SpfTerm:
-    """Read one term. Raise ``ValueError``, with what was expected, if the grammar forbids it."""
+    """Read one term. Raise ``SpfSyntaxError`` if the grammar forbids it."""
     flags = re.ASCII | re.IGNORECASE
     parts = re.fullmatch(r"([+?~-]?)([a-z][a-z0-9_.-]*=?)(.*)", word, flags | re.DOTALL)
     qualifier, name, rest = parts.groups() if parts else ("", "", "")
     name = name.lower()
     if not parts or (name not in SPF_TERMS and not name.endswith("=")):
-        raise ValueError("no such mechanism")
+        raise SpfSyntaxError(SpfSyntax.UNKNOWN)
     if qualifier and name.endswith("="):
-        raise ValueError("a modifier has no qualifier")
+        raise SpfSyntaxError(SpfSyntax.QUALIFIED)
     form, pattern = SPF_TERMS.get(name, ("NAME=TEXT", _MACRO_STRING))
     match = re.fullmatch(pattern, rest, flags)
     if not match:
-        raise ValueError(f"expected {form}")
+        raise SpfSyntaxError(SpfSyntax.FORM, form)
     found = match.groupdict()
     domain = found.get("domain") or ""
     network: Optional[Network] = None
@@ -134,9 +144,9 @@ def read_spf_term(word: str) -> SpfTerm:
         try:
             network = kind(found["ip"], strict=False)
         except ValueError:
-            raise ValueError(f"expected {form}") from None
+            raise SpfSyntaxError(SpfSyntax.FORM, form) from None
     return SpfTerm(
-        printable(word),
+        word,
         name,
         qualifier in ("", "+"),
         _spf_target(domain) if name in SPF_FOLLOWED and domain and "%" not in domain else None,
@@ -152,4 +162,4 @@ def _spf_target(text: str) -> Name:
     try:
         return Name(labels if not labels[-1] else [*labels, b""])
     except dns.exception.DNSException:
-        raise ValueError("no valid domain name") from None
+        raise SpfSyntaxError(SpfSyntax.DOMAIN) from None

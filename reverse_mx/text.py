@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, Optional, TypeVar, Union
+from typing import TypeVar
 
 import dns.exception
 import dns.name
-from dns.rdatatype import MX, PTR, RdataType
 
-from reverse_mx.names import ROOT, Address, Name
+from reverse_mx.names import Name
 
 T = TypeVar("T")
 
 # Characters that no name or free text from the DNS may bring raw into the output: they mean
 # something to a shell, to HTML, or to the scheduler that parses it.
 UNSAFE = frozenset("|<>&\"'`$\\")
-
-
 NAME_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_/*")
 
 
@@ -63,36 +60,9 @@ def idna_codec() -> dns.name.IDNA2008Codec:
     return dns.name.IDNA2008Codec(uts_46=True, allow_pure_ascii=True, strict_decode=True)
 
 
-def os_reason(error: OSError) -> str:
-    # asyncio writes texts of its own over those of the system.
-    return (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
-
-
-def show_record(record: Any) -> str:
-    """Return the data of a record, safe to print."""
-    if record.rdtype == MX:
-        return f"{record.preference} {show_name(record.exchange)}"
-    if record.rdtype == PTR:
-        return show_name(record.target)
-    return printable(record.to_text())
-
-
-def show_subject(of: Union[Name, Address], idn: bool = False) -> str:
-    return show_name(of, idn) if isinstance(of, Name) else str(of)
-
-
-def absolute(name: Name) -> str:
-    return show_name(name) if name == ROOT else f"{show_name(name)}."
-
-
-def paste_mx(owner: Name, preference: Optional[int], target: Name) -> str:
-    return f"{absolute(owner)} MX {preference} {absolute(target)}"
-
-
-def paste(owner: Name, rdtype: RdataType, data: object) -> str:
-    """Return a record as a zone file takes it, safe to print; ``data`` is a name or an address."""
-    text = absolute(data) if isinstance(data, Name) else data
-    return f"{absolute(owner)} {rdtype.name} {text}"
+def os_reason(error: int) -> str:
+    """Return what the system says of an errno."""
+    return os.strerror(error).lower()
 
 
 # So many PTR names, or addresses of one of them, are enumerated in a line, or servers one a line.

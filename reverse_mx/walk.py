@@ -5,21 +5,24 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Optional, Union
 
-from dns.rdatatype import AAAA, PTR, A, RdataType
+from dns.rdatatype import AAAA, MX, PTR, A, RdataType
 
-from reverse_mx.answer import Answer
+from reverse_mx.answer import Answer, Outcome
 from reverse_mx.facts import (
-    Authority,
+    Greeting,
+    Iprev,
     MailAddress,
     MailHost,
     PtrName,
+    Role,
     SpfFacts,
+    SpfSource,
     Subject,
     Target,
-    WayBack,
+    ZoneAnswers,
 )
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Promise, side_by_side, start
@@ -33,14 +36,16 @@ from reverse_mx.names import (
     reverse_name,
     unusable_as,
 )
+from reverse_mx.smtp import Smtp
+from reverse_mx.spf import Spf
 from reverse_mx.text import show_name
-from reverse_mx.zone_servers import Authorities
+from reverse_mx.zone_servers import ZoneServers
 
 
 class Bounds(NamedTuple):
     """How much of one domain is followed, so that none can make the check work without end.
 
-    ``names`` are those of an address; of a run's addresses together so many more than
+    ``names`` are those of an address; of a domain's addresses together so many more than
     ``first_names`` of each are followed as ``further_names`` says.
     """
 
@@ -69,144 +74,255 @@ class Ignored:
         return any(address in network for network in self._networks)
 
 
-async def spf_targets(spf: Promise[Optional[SpfFacts]]) -> list[Target]:
-    """Return the addresses that an SPF record allows, by the term that gives them."""
-    facts = await spf
-    given: dict[str, list[Address]] = {}
-    for address, term in facts.addresses if facts is not None else ():
-        given.setdefault(term, []).append(address)
-    return [Target(f"SPF {term}", None, given=tuple(own)) for term, own in given.items()]
+class Iprevs:
+    """The ways from addresses back to them, each walked once in a run however many hosts have it.
 
-
-class Walk:
-    """The walk of one subject from its targets to their addresses and back, within bounds."""
-
-    def __init__(
-        self,
-        lookups: Lookups,
-        rdtypes: Sequence[RdataType],
-        ways_back: WaysBack,
-        ignored: Ignored,
-        bounds: Bounds,
-    ) -> None:
-        """``rdtypes`` are A, AAAA or both."""
-        self._lookups = lookups
-        self._rdtypes = rdtypes
-        self._ways_back = ways_back
-        self._ignored = ignored
-        self._bounds = bounds
-        self._ways: dict[Address, Promise[WayBack]] = {}
-        self._left_out_addresses: set[Address] = set()
-        self._ignored_addresses: set[Address] = set()
-
-    async def subject(
-        self,
-        subject: Subject,
-        targets: Sequence[Target],
-        further: Optional[Coroutine[Any, Any, list[Target]]] = None,
-    ) -> Subject:
-        """Return the subject with its hosts and their addresses, ``further`` targets last."""
-        wanted = [t for t in targets if t.name is None or not self._ignored.host(t.name)]
-        followed = wanted[: self._bounds.hosts]
-        looked_up = start(side_by_side(self._host(target) for target in followed))
-        more = await further if further is not None else []
-        lookups = [*await looked_up, *await side_by_side(self._host(target) for target in more)]
-        domain = None if subject.mx is None else subject.mx.owner
-        hosts = [
-            MailHost(domain, target, tuple(answers))
-            for target, answers in zip([*followed, *more], lookups)
-        ]
-        ways = {address: await way for address, way in self._ways.items()}
-        return dataclasses.replace(
-            subject,
-            hosts=_with_addresses(hosts, ways),
-            left_out_hosts=len(wanted) - len(followed),
-            left_out_addresses=len(self._left_out_addresses),
-            ignored_hosts=len(targets) - len(wanted),
-            ignored_addresses=len(self._ignored_addresses),
-        )
-
-    async def _host(self, target: Target) -> list[Answer]:
-        for address in target.given:
-            self._take(address)
-        if target.name is None or target.name == ROOT or address_in_letters(target.name):
-            return []
-        name = target.name
-        return await side_by_side(self._family(name, rdtype) for rdtype in self._rdtypes)
-
-    async def _family(self, name: Name, rdtype: RdataType) -> Answer:
-        answer = await self._lookups.ask(name, rdtype, "address")
-        for address in answer.addresses:
-            self._take(address)
-        return answer
-
-    def _take(self, address: Address) -> None:
-        if self._ignored.address(address):
-            self._ignored_addresses.add(address)
-        elif address in self._ways:
-            pass
-        elif len(self._ways) < self._bounds.addresses:
-            self._ways[address] = self._ways_back.walk(address)
-        else:
-            self._left_out_addresses.add(address)
-
-
-class WaysBack:
-    """The ways back from addresses, each walked once in a run however many hosts have it.
-
-    Without ``reverse`` none is walked: an address is all that is learnt of it.
+    Without ``reverse`` none is walked: an address is all that is learnt of it. ``zone_servers`` are
+    asked for the PTR records too if given.
     """
 
     def __init__(
         self,
         lookups: Lookups,
+        zone_servers: Optional[ZoneServers],
         bounds: Bounds,
-        authorities: Optional[Authorities],
         reverse: bool = True,
     ) -> None:
-        self._reverse = reverse
         self._lookups = lookups
+        self._zone_servers = zone_servers
         self._bounds = bounds
-        self._authorities = authorities
-        self._promises: dict[Address, Promise[WayBack]] = {}
-        self._further_names = bounds.further_names
+        self._reverse = reverse
+        self._first: dict[Address, Promise[Iprev]] = {}
+        self._whole: dict[tuple[Address, int], Promise[Iprev]] = {}
 
-    def walk(self, address: Address) -> Promise[WayBack]:
-        if address not in self._promises:
-            self._promises[address] = start(self._walk(address))
-        return self._promises[address]
+    def first(self, address: Address) -> Promise[Iprev]:
+        """Follow the first names of an address."""
+        if address not in self._first:
+            self._first[address] = start(self._walk(address))
+        return self._first[address]
 
-    async def _walk(self, address: Address) -> WayBack:
+    def further(self, first: Iprev, count: int) -> Promise[Iprev]:
+        """Follow so many names more of an address whose first ones were."""
+        key = (first.address, count)
+        if key not in self._whole:
+            self._whole[key] = start(self._walk_on(first, count))
+        return self._whole[key]
+
+    async def _walk(self, address: Address) -> Iprev:
         if unusable_as(address) or not self._reverse:
-            return WayBack(address, None)
-        ptr = await self._lookups.ask(reverse_name(address), PTR, "ptr")
-        targets = sorted({record.target for record in ptr.records})
-        followed = targets[
-            : min(self._bounds.names, self._bounds.first_names + self._further_names)
-        ]
-        self._further_names -= max(0, len(followed) - self._bounds.first_names)
-        rdtype = A if address.version == 4 else AAAA
-        authorities = start(self._ask_authorities((reverse_name(address), *ptr.aliases)))
-        names = await side_by_side(self._name(target, rdtype) for target in followed)
-        left_out = len(targets) - len(followed)
-        return WayBack(address, ptr, tuple(names), left_out, await authorities)
+            return Iprev(address, None)
+        ptr = await self._lookups.ask(reverse_name(address), PTR)
+        zone_answers = start(self._ask_zones((reverse_name(address), *ptr.aliases)))
+        targets = _ptr_targets(ptr)
+        names = await self._names(address, targets[: self._bounds.first_names])
+        left_out = len(targets) - len(names)
+        return Iprev(address, ptr, names, left_out, await zone_answers)
 
-    async def _ask_authorities(self, owners: Sequence[Name]) -> tuple[Authority, ...]:
-        if self._authorities is None:
+    async def _walk_on(self, first: Iprev, count: int) -> Iprev:
+        assert first.ptr is not None
+        done = len(first.names)
+        more = await self._names(first.address, _ptr_targets(first.ptr)[done : done + count])
+        return dataclasses.replace(
+            first, names=(*first.names, *more), left_out=first.left_out - len(more)
+        )
+
+    async def _ask_zones(self, owners: Sequence[Name]) -> tuple[ZoneAnswers, ...]:
+        if self._zone_servers is None:
             return ()
         answers = await side_by_side(
-            self._authorities.ask(owner, PTR, alias=owner != owners[-1]) for owner in owners
+            self._zone_servers.ask(owner, PTR, alias=owner != owners[-1]) for owner in owners
         )
         return tuple(answer for answer in answers if answer is not None)
+
+    async def _names(self, address: Address, names: Iterable[Name]) -> tuple[PtrName, ...]:
+        rdtype = A if address.version == 4 else AAAA
+        return tuple(await side_by_side(self._name(name, rdtype) for name in names))
 
     async def _name(self, name: Name, rdtype: RdataType) -> PtrName:
         if not is_host_name(name):
             return PtrName(name, None)
-        return PtrName(name, await self._lookups.ask(name, rdtype, "confirm"))
+        return PtrName(name, await self._lookups.ask(name, rdtype))
+
+
+def _ptr_targets(ptr: Answer) -> list[Name]:
+    return sorted({record.target for record in ptr.records})
+
+
+class Walk:
+    """The walk from domains and senders to their addresses and back.
+
+    ``zone_servers`` are asked, ``spf`` records followed and ``smtp`` servers connected to if given.
+    ``rdtypes`` are A, AAAA or both.
+    """
+
+    def __init__(
+        self,
+        lookups: Lookups,
+        rdtypes: Sequence[RdataType],
+        iprevs: Iprevs,
+        ignored: Ignored,
+        bounds: Bounds,
+        zone_servers: Optional[ZoneServers],
+        spf: Optional[Spf],
+        smtp: Optional[Smtp],
+    ) -> None:
+        self._lookups = lookups
+        self._rdtypes = rdtypes
+        self._iprevs = iprevs
+        self._ignored = ignored
+        self._bounds = bounds
+        self._zone_servers = zone_servers
+        self._spf = spf
+        self._smtp = smtp
+
+    async def domain(self, name: Name) -> Subject:
+        """Return a mail domain with all that hangs from it."""
+        spf = start(self._allowed(name))
+        mx = await self._lookups.ask(name, MX)
+        domain = Subject(name, mx)
+        zone_answers = start(self._ask_zone(mx))
+        targets: dict[Name, Target] = {}
+        if not domain.null_mx:
+            for record in sorted(mx.records, key=lambda mx: (mx.preference, mx.exchange)):
+                target = Target(Role.MX, record.exchange, record.preference)
+                targets.setdefault(record.exchange, target)
+        if mx.outcome is Outcome.NODATA:
+            targets[name] = Target(Role.IMPLICIT_MX, name)
+        walked = await self._hosts(domain, list(targets.values()), spf)
+        return dataclasses.replace(walked, zone_answers=await zone_answers, spf=await spf)
+
+    async def sender(self, sender: Union[Name, Address]) -> Subject:
+        """Return an outbound host or address with all that hangs from it."""
+        if isinstance(sender, Name):
+            target = Target(Role.SENDER, sender)
+        else:
+            target = Target(Role.SENDER, None, given=(sender,))
+        return await self._hosts(Subject(sender), [target])
+
+    async def _allowed(self, domain: Name) -> Optional[SpfFacts]:
+        return None if self._spf is None else await self._spf.allowed(domain)
+
+    async def _ask_zone(self, mx: Answer) -> Optional[ZoneAnswers]:
+        # A domain that does not exist is in its registry's zone, which is not at fault.
+        if self._zone_servers is None or mx.outcome is Outcome.NXDOMAIN:
+            return None
+        return await self._zone_servers.ask(mx.owner, MX)
+
+    async def _hosts(
+        self,
+        subject: Subject,
+        targets: Sequence[Target],
+        spf: Optional[Promise[Optional[SpfFacts]]] = None,
+    ) -> Subject:
+        """Return the subject with its hosts and their addresses, those that SPF allows last."""
+        addresses = _Addresses(self._iprevs, self._smtp, self._ignored, self._bounds)
+        wanted = [t for t in targets if t.name is None or not self._ignored.host(t.name)]
+        followed = wanted[: self._bounds.hosts]
+        looked_up = start(side_by_side(self._look_up(t, addresses) for t in followed))
+        allowed = _spf_targets(await spf if spf is not None else None)
+        answers = [
+            *await looked_up,
+            *await side_by_side(self._look_up(t, addresses) for t in allowed),
+        ]
+        domain = None if subject.mx is None else subject.mx.owner
+        hosts = [
+            MailHost(domain, target, tuple(own))
+            for target, own in zip([*followed, *allowed], answers)
+        ]
+        iprevs, greetings = await addresses.walked(hosts)
+        return dataclasses.replace(
+            subject,
+            hosts=_with_addresses(hosts, iprevs, greetings),
+            left_out_hosts=len(wanted) - len(followed),
+            left_out_addresses=len(addresses.left_out),
+            ignored_hosts=len(targets) - len(wanted),
+            ignored_addresses=len(addresses.ignored),
+        )
+
+    async def _look_up(self, target: Target, addresses: _Addresses) -> list[Answer]:
+        addresses.known(target.given, target)
+        if target.name is None or target.name == ROOT or address_in_letters(target.name):
+            return []
+        return await side_by_side(
+            self._family(target, target.name, rdtype, addresses) for rdtype in self._rdtypes
+        )
+
+    async def _family(
+        self, target: Target, name: Name, rdtype: RdataType, addresses: _Addresses
+    ) -> Answer:
+        answer = await self._lookups.ask(name, rdtype)
+        addresses.known(answer.addresses, target)
+        return answer
+
+
+class _Addresses:
+    """The addresses of one subject, each followed as soon as it is known.
+
+    Which of too many are followed in the end depends on the order of the chain alone, and not on
+    that in which the answers arrive.
+    """
+
+    def __init__(
+        self, iprevs: Iprevs, smtp: Optional[Smtp], ignored: Ignored, bounds: Bounds
+    ) -> None:
+        self.ignored: set[Address] = set()
+        self.left_out: set[Address] = set()
+        self._iprevs = iprevs
+        self._smtp = smtp
+        self._ignored = ignored
+        self._bounds = bounds
+        self._begun: set[Address] = set()
+        self._greetings: dict[Address, Promise[Greeting]] = {}
+
+    def known(self, addresses: Iterable[Address], target: Target) -> None:
+        """Set out from addresses as far as the bound allows."""
+        for address in addresses:
+            if self._ignored.address(address):
+                self.ignored.add(address)
+            elif address in self._begun or len(self._begun) < self._bounds.addresses:
+                self._begun.add(address)
+                self._iprevs.first(address)
+                if self._smtp is not None and target.receives and not unusable_as(address):
+                    self._greetings[address] = self._smtp.greet(address)
+
+    async def walked(
+        self, hosts: Sequence[MailHost]
+    ) -> tuple[dict[Address, Iprev], dict[Address, Greeting]]:
+        """Return what was learnt of the addresses of the hosts that are followed."""
+        wanted = [
+            address
+            for address in dict.fromkeys(a for host in hosts for a in host.all_addresses)
+            if address not in self.ignored
+        ]
+        followed = wanted[: self._bounds.addresses]
+        self.left_out.update(wanted[len(followed) :])
+        first = [await self._iprevs.first(address) for address in followed]
+        budget = self._bounds.further_names
+        whole = []
+        for iprev in first:
+            most = self._bounds.names - len(iprev.names)
+            further = min(iprev.left_out, most, budget)
+            budget -= further
+            whole.append(self._iprevs.further(iprev, further) if further else None)
+        iprevs = [
+            iprev if promise is None else await promise for iprev, promise in zip(first, whole)
+        ]
+        greetings = {a: await promise for a, promise in self._greetings.items() if a in followed}
+        return dict(zip(followed, iprevs)), greetings
+
+
+def _spf_targets(facts: Optional[SpfFacts]) -> list[Target]:
+    """Return the addresses that an SPF record allows, by the term that gives them."""
+    given: dict[SpfSource, list[Address]] = {}
+    for address, term in facts.addresses if facts is not None else ():
+        given.setdefault(term, []).append(address)
+    return [Target(Role.SPF, None, given=tuple(own), term=term) for term, own in given.items()]
 
 
 def _with_addresses(
-    hosts: Sequence[MailHost], ways: Mapping[Address, WayBack]
+    hosts: Sequence[MailHost],
+    iprevs: Mapping[Address, Iprev],
+    greetings: Mapping[Address, Greeting],
 ) -> tuple[MailHost, ...]:
     """Return the hosts with their addresses, each under the first host that has it."""
     having: dict[Address, list[MailHost]] = {}
@@ -222,12 +338,16 @@ def _with_addresses(
             host,
             addresses=tuple(
                 MailAddress(
-                    ways[address], host.name, (host.names or (None,))[-1], expected[address]
+                    iprevs[address],
+                    host.name,
+                    (host.names or (None,))[-1],
+                    expected[address],
+                    greetings.get(address) if host.target.receives else None,
                 )
                 for address in host.all_addresses
-                if address in ways and having[address][0] is host
+                if address in iprevs and having[address][0] is host
             ),
-            shared=tuple(a for a in host.all_addresses if a in ways and having[a][0] is not host),
+            shared=tuple(a for a in host.all_addresses if a in iprevs and having[a][0] is not host),
         )
         for host in hosts
     )

@@ -124,7 +124,7 @@ def help_text() -> str:
 def findings() -> str:
     rows = ["| finding | default | meaning |", "|---|---|---|"]
     rows += [
-        f"| `{finding.name}` | {finding.default} | {finding.sentence} |"
+        f"| `{finding.name}` | {finding.default} | {finding.when} |"
         for finding in FINDINGS.values()
     ]
     return "\n".join(rows) + "\n"

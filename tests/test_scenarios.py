@@ -66,7 +66,7 @@ SCENARIOS = [
         "ok-one-host",
         GOOD,
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "ok-two-hosts-both-families",
@@ -83,7 +83,7 @@ SCENARIOS = [
         2001:db8::26 PTR mx2.example.com.
         """,
         "OK - example.com: 2 mail hosts, 4 addresses, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         "2 4 0 0 0 0",
     ),
     Scenario(
@@ -96,7 +96,7 @@ SCENARIOS = [
         200.0.16.172.in-addr.arpa. PTR mail.mycompany.microsoft.com.
         """,
         "OK - mycompany.microsoft.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         arguments="-d mycompany.microsoft.com",
     ),
     Scenario(
@@ -107,7 +107,7 @@ SCENARIOS = [
         192.0.2.25 PTR Mail.EXAMPLE.com.
         """,
         "OK - Example.Com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         arguments="-d Example.Com.",
     ),
     Scenario(
@@ -118,7 +118,7 @@ SCENARIOS = [
         25.0/25.2.0.192.in-addr.arpa. PTR mail.example.com.
         """,
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "ok-ptr-name-is-alias",
@@ -140,34 +140,34 @@ SCENARIOS = [
         192.0.2.25 PTR mx2.example.com.
         """,
         "OK - example.com: 2 mail hosts, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         "2 1 0 0 0 0",
     ),
     Scenario(
         "ok-same-host-twice",
         GOOD + "\n    example.com. MX 20 mail.example.com.",
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "ok-only-ipv4-asked",
         GOOD + "\n    mail.example.com. AAAA 2001:db8::25",
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         arguments="-4 -d example.com",
     ),
     Scenario(
         "ok-only-ipv6-asked",
         MAIL6 + "\n    mail.example.com. A 192.0.2.25\n    2001:db8::25 PTR mail.example.com.",
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         arguments="-6 -d example.com",
     ),
     Scenario(
         "ok-several-domains",
         GOOD + "\n    example.net. MX 10 mail.example.com.",
         "OK - 2 domains: 2 mail hosts, 2 addresses, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
         "2 2 0 0 0 0",
         arguments="-d example.com -d example.net -d EXAMPLE.net",
     ),
@@ -181,7 +181,7 @@ SCENARIOS = [
             192.0.2.25 PTR mail.xn--bcher-kva.example.
             """,
             "OK - bücher.example: 1 mail host, 1 address, reverse DNS matches",
-            "mx address ptr",
+            "mx address ptr confirm",
             arguments=f"-d {domain}",
         )
         for spelling, domain in (
@@ -222,7 +222,7 @@ SCENARIOS = [
         "example.com. A 192.0.2.25\n192.0.2.25 PTR example.com.",
         "WARNING - example.com: no MX record (NODATA), mail goes to the domain's own addresses"
         " [implicit-mx]",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "warn-implicit-mx-of-an-alias-is-no-mx-that-is-an-alias",
@@ -254,7 +254,7 @@ SCENARIOS = [
         "crit-null-mx-beside-others",
         GOOD + "\n    example.com. MX 0 .",
         "CRITICAL - example.com: MX target . is the root domain, not a host name [invalid-mx]",
-        "mx address ptr",
+        "mx address ptr confirm",
         "2 1 0 0 0 0",
     ),
     Scenario(
@@ -383,7 +383,7 @@ SCENARIOS = [
             " [private-address]"
             if rfc
             else "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-            "mx address ptr",
+            "mx address ptr confirm",
             arguments="-d example.com --state private-address=warning",
         )
         for rfc, addresses in (
@@ -401,7 +401,7 @@ SCENARIOS = [
         10.0.0.25 PTR mail.example.com.
         """,
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     # PTR records.
     Scenario(
@@ -441,7 +441,7 @@ SCENARIOS = [
         GOOD + "\n    mail.example.com. A 192.0.2.26",
         "CRITICAL - example.com: 192.0.2.26 (mail.example.com) has no PTR record (NXDOMAIN)"
         " [missing-ptr]",
-        "mx address ptr",
+        "mx address ptr confirm",
         "1 2 1 0 0 0",
     ),
     Scenario(
@@ -507,7 +507,7 @@ SCENARIOS = [
         192.0.2.25 PTR 25.example.com.
         """,
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "crit-invalid-and-unconfirmed-are-unconfirmed",
@@ -534,7 +534,7 @@ SCENARIOS = [
         GOOD + "\n    192.0.2.25 PTR -x.example.net.",
         "WARNING - example.com: 192.0.2.25 (mail.example.com) has 2 PTR names, of which"
         " -x.example.net does not resolve back to it [mixed-ptr]",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "warn-mixed-ptr-unconfirmed-and-invalid",
@@ -617,7 +617,7 @@ SCENARIOS = [
         """,
         "WARNING - example.com: 192.0.2.25 (mail_1.example.com) has PTR mail_1.example.com,"
         " with an underscore [underscore-ptr]",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "crit-underscore-unconfirmed-is-only-unconfirmed",
@@ -636,7 +636,7 @@ SCENARIOS = [
             """,
             f"WARNING - example.com: {address} ({name}) has PTR {name},"
             " which spells out the address [generic-ptr]",
-            "mx address ptr",
+            "mx address ptr confirm",
         )
         for kind, name, rdtype, address in (
             ("dashes", "dsl-192-0-2-25.example.net", "A", "192.0.2.25"),
@@ -680,7 +680,7 @@ SCENARIOS = [
             {address} PTR {name}.
             """,
             "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-            "mx address ptr",
+            "mx address ptr confirm",
         )
         for kind, name, rdtype, address in (
             ("part-of-a-longer-number", "h1192-0-2-251.example.net", "A", "192.0.2.25"),
@@ -780,7 +780,7 @@ SCENARIOS = [
         GOOD + "\n! mail.example.com. AAAA rcode SERVFAIL",
         "CRITICAL - example.com: AAAA lookup of mail.example.com failed: SERVFAIL from"
         " 127.0.0.1#PORT [dns-failure]",
-        "mx address ptr",
+        "mx address ptr confirm",
         "1 1 0 0 0 1",
     ),
     Scenario(
@@ -819,7 +819,7 @@ SCENARIOS = [
             f"ok-{kind}",
             f"{GOOD}\n! * * {fault}",
             "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-            "mx address ptr",
+            "mx address ptr confirm",
         )
         for kind, fault in (
             ("formerr-to-edns", "noedns"),
@@ -872,7 +872,7 @@ SCENARIOS = [
             f"ok-ptr-behind-{links}-aliases",
             MAIL + aliases("192.0.2.25", links) + "PTR mail.example.com.",
             "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-            "mx address ptr",
+            "mx address ptr confirm",
         )
         for links in (1, 15)
     ),
@@ -916,7 +916,7 @@ SCENARIOS = [
         25.rev.isp.example. PTR mail.example.com.
         """,
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "crit-missing-ptr-behind-dname",
@@ -930,7 +930,7 @@ SCENARIOS = [
         "ok-wildcard-ptr",
         MAIL + "*.2.0.192.in-addr.arpa. PTR mail.example.com.",
         "OK - example.com: 1 mail host, 1 address, reverse DNS matches",
-        "mx address ptr",
+        "mx address ptr confirm",
     ),
     Scenario(
         "crit-wildcard-ptr-of-another-host",
@@ -1003,7 +1003,7 @@ SCENARIOS = [
         GOOD + "\n    example.net. MX 0 .\n",
         "CRITICAL - 2 of 3 domains have problems: example.org: the domain does not exist"
         " (NXDOMAIN) [no-such-domain]; example.net: takes no mail (null MX) [null-mx]",
-        "mx address ptr",
+        "mx address ptr confirm",
         arguments="-d example.com example.net example.org",
     ),
     # More than the check is willing to follow.
@@ -1014,7 +1014,7 @@ SCENARIOS = [
         + "\nmail.example.com. A 192.0.2.25\n*.example.com. A 192.0.2.25"
         + "\n192.0.2.25 PTR mail.example.com.",
         "WARNING - example.com: 4 mail hosts were left out [too-many]",
-        "mx address ptr",
+        "mx address ptr confirm",
         "100 1 0 0 0 0",
     ),
     Scenario(
@@ -1026,7 +1026,7 @@ SCENARIOS = [
             for i in range(507)
         ),
         "WARNING - example.com: 7 addresses were left out [too-many]",
-        "mx address ptr",
+        "mx address ptr confirm",
         "1 500 0 0 0 0",
     ),
     Scenario(

@@ -70,7 +70,7 @@ def _man_findings() -> list[str]:
     lines = [".SH FINDINGS", "With their default states, and what receivers do meanwhile:"]
     for finding in FINDINGS.values():
         lines += [".TP", rf"\fB{_roff(finding.name)}\fR ({finding.default})"]
-        lines.append(_roff(finding.sentence))
+        lines.append(_roff(finding.when))
         if finding.reactions:
             lines += [".br", _roff(f"Meanwhile: {'; '.join(map(str, finding.reactions))}.")]
     return lines

@@ -1,0 +1,480 @@
+"""Facts and findings in words, all of them safe to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Optional, Union
+
+import dns.edns
+import dns.rcode
+from dns.rdatatype import MX, PTR
+
+from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Outcome, Question
+from reverse_mx.cures import Cure, Reload
+from reverse_mx.facts import (
+    Edge,
+    Ending,
+    Greeting,
+    Lameness,
+    MailAddress,
+    MailHost,
+    PtrName,
+    Role,
+    ServerAnswer,
+    SpfError,
+    SpfFacts,
+    SpfFault,
+    SpfLarge,
+    SpfLeftOut,
+    SpfSource,
+    SpfSyntax,
+    Subject,
+    Target,
+    ZoneAnswers,
+)
+from reverse_mx.findings import LeftOut, Problem
+from reverse_mx.names import (
+    ARPA,
+    Address,
+    Name,
+    address_in_letters,
+    has_domain_twice,
+    private_by,
+    unusable_as,
+)
+from reverse_mx.smtp import MOST_GREETING
+from reverse_mx.spf import MOST_SPF_LOOKUPS, MOST_SPF_VOIDS
+from reverse_mx.spf_record import MOST_SPF_TERMS
+from reverse_mx.text import in_line, os_reason, printable, show_name
+
+
+class Sentence(NamedTuple):
+    """What a problem says of what: the subject may be left out where it is clear."""
+
+    subject: str
+    text: str
+
+
+class Wording:
+    """Words for facts and findings. ``idn`` is whether names may be shown in Unicode."""
+
+    def __init__(self, idn: bool) -> None:
+        self._idn = idn
+        self._sentences: dict[str, Callable[[Any, Any], Sentence]] = {
+            "no-such-domain": self._no_such_domain,
+            "implicit-mx": self._implicit_mx,
+            "null-mx": self._null_mx,
+            "invalid-mx": self._invalid_mx,
+            "mx-is-alias": self._mx_is_alias,
+            "no-address": self._no_address,
+            "private-address": self._private_address,
+            "unusable-address": self._unusable_address,
+            "missing-ptr": self._missing_ptr,
+            "unconfirmed-ptr": self._unconfirmed_ptr,
+            "invalid-ptr": self._invalid_ptr,
+            "mixed-ptr": self._mixed_ptr,
+            "name-mismatch": self._name_mismatch,
+            "underscore-ptr": self._underscore_ptr,
+            "generic-ptr": self._generic_ptr,
+            "dns-failure": self._failed_lookup,
+            "dns-timeout": self._timeout,
+            "inconsistent-ptr": self._inconsistent,
+            "inconsistent-mx": self._inconsistent,
+            "lame-server": self._lame_server,
+            "spf-error": self._spf_error,
+            "smtp-silent": self._smtp_silent,
+            "smtp-failure": self._smtp_failure,
+            "banner-mismatch": self._banner_mismatch,
+            "too-many": self._too_many,
+        }
+
+    def problem(self, problem: Problem, apart: bool = False) -> str:
+        """Return a problem in one line; ``apart`` is whether it is clear what its subject is."""
+        if not problem.finding:
+            return str(problem.about)
+        sentence = self._sentences[problem.finding](problem.fact, problem.about)
+        # What failed, or whose word it is, is not clear from the fact.
+        known = apart and not isinstance(problem.about, (Edge, ServerAnswer))
+        return sentence.text if known or not sentence.subject else " ".join(sentence)
+
+    def name(self, name: Name) -> str:
+        return show_name(name, self._idn)
+
+    def names(self, names: Sequence[PtrName]) -> str:
+        return in_line(names, ", ", lambda name: self.name(name.name))
+
+    def of(self, of: Union[Name, Address]) -> str:
+        return self.name(of) if isinstance(of, Name) else str(of)
+
+    def server(self, answer: ServerAnswer) -> str:
+        known = [str(answer.address)] if answer.address else []
+        known += [f"serial {answer.serial}"] if answer.serial is not None else []
+        return f"{self.name(answer.server)}{' (' + ', '.join(known) + ')' if known else ''}"
+
+    def cure(self, cure: Cure) -> str:
+        """Return what is to be done, and with which record."""
+        what = str(cure.what)
+        if isinstance(cure.what, Reload):
+            servers = ", ".join(map(self.name, cure.what.servers))
+            what = f"have the zone {self.name(cure.what.zone)} loaded anew on {servers}"
+        return f"{cure.action}: {what}"
+
+    def target(self, target: Target) -> str:
+        """Return what makes a host one of a subject's."""
+        if target.role is Role.MX:
+            return f"MX {target.preference}"
+        if target.term is not None:
+            return f"SPF {self.spf_source(target.term)}"
+        return "no MX," if target.role is Role.IMPLICIT_MX else "sender"
+
+    def spf_source(self, source: SpfSource) -> str:
+        of = f" of {show_name(source.domain)}" if source.domain is not None else ""
+        return f"{printable(source.text)}{of}"
+
+    def spf_left_out(self, left_out: Union[SpfLarge, SpfLeftOut]) -> str:
+        source = self.spf_source(left_out.source)
+        if isinstance(left_out, SpfLeftOut):
+            remark = " (= where : belongs, so it has no effect)"
+            return source + remark * left_out.without_effect
+        if left_out.network is None:
+            return f"{source} (any address)"
+        found = f": {left_out.network}" if left_out.found else ""
+        return f"{source}{found} ({_power(left_out.network.num_addresses)} addresses)"
+
+    # The sentences, in the order of the findings.
+
+    def _no_such_domain(self, fact: Subject, _: None) -> Sentence:
+        assert fact.mx is not None
+        return Sentence("", f"the domain does not exist ({denial(fact.mx)})")
+
+    def _implicit_mx(self, fact: Subject, _: None) -> Sentence:
+        assert fact.mx is not None
+        where = "mail goes to the domain's own addresses"
+        return Sentence("", f"no MX record ({denial(fact.mx)}), {where}")
+
+    def _null_mx(self, *_: object) -> Sentence:
+        return Sentence("", "takes no mail (null MX)")
+
+    def _invalid_mx(self, fact: MailHost, _: None) -> Sentence:
+        assert fact.name is not None
+        address = address_in_letters(fact.name)
+        what = f"{address} is an IP address" if address else ". is the root domain"
+        return Sentence("MX target", f"{what}, not a host name")
+
+    def _mx_is_alias(self, fact: MailHost, _: None) -> Sentence:
+        text = f"is an MX target and an alias of {self.name(fact.names[-1])} (CNAME)"
+        return Sentence(self._host(fact), text)
+
+    def _no_address(self, fact: MailHost, _: None) -> Sentence:
+        assert fact.name is not None
+        outcomes = {answer.outcome for answer in fact.answers}
+        kinds = " or ".join(answer.question.rdtype.name for answer in fact.answers)
+        what = Outcome.NXDOMAIN if Outcome.NXDOMAIN in outcomes else Outcome.NODATA
+        denials = (denial(answer) for answer in fact.answers if answer.outcome is what)
+        denied = ", ".join(dict.fromkeys(denials))
+        text = f"has no {kinds} record ({denied})"
+        if what is Outcome.NXDOMAIN:
+            text = f"does not exist ({denied})"
+            if fact.domain is not None and has_domain_twice(fact.name, fact.domain):
+                text += " (is a final dot missing in the zone?)"
+        elif len(fact.answers) == 1:
+            # With -4 or -6 it may well have an address of the other family.
+            text += ", and nothing else was asked for"
+        return Sentence(self._host(fact), text)
+
+    def _private_address(self, fact: MailAddress, _: None) -> Sentence:
+        return Sentence(self._address(fact), f"is private ({private_by(fact.address)})")
+
+    def _unusable_address(self, fact: MailAddress, _: None) -> Sentence:
+        return Sentence(self._address(fact), f"is {unusable_as(fact.address)} address")
+
+    def _missing_ptr(self, fact: MailAddress, _: None) -> Sentence:
+        assert fact.iprev.ptr is not None
+        return Sentence(self._address(fact), f"has no PTR record ({denial(fact.iprev.ptr)})")
+
+    def _unconfirmed_ptr(self, fact: MailAddress, _: None) -> Sentence:
+        names = fact.iprev.names
+        which = "which does not resolve" if len(names) == 1 else "none of which resolves"
+        text = f"has PTR {self.names(names)}, {which} back to it"
+        if any(name.name.is_subdomain(ARPA) for name in names):
+            text += " (is a final dot missing in the zone?)"
+        return Sentence(self._address(fact), text)
+
+    def _invalid_ptr(self, fact: MailAddress, _: None) -> Sentence:
+        names = fact.iprev.names
+        which = "which is no" if len(names) == 1 else "none of which is a"
+        return Sentence(self._address(fact), f"has PTR {self.names(names)}, {which} host name")
+
+    def _mixed_ptr(self, fact: MailAddress, _: None) -> Sentence:
+        refuted = fact.iprev.refuted
+        do = "does" if len(refuted) == 1 else "do"
+        some = f"has {len(fact.iprev.names)} PTR names, of which {self.names(refuted)}"
+        return Sentence(self._address(fact), f"{some} {do} not resolve back to it")
+
+    def _name_mismatch(self, fact: MailAddress, _: None) -> Sentence:
+        text = f"has PTR {self.names(fact.iprev.names)}, not the name of the mail host"
+        return Sentence(self._address(fact), text)
+
+    def _underscore_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
+        text = f"has PTR {self.name(name.name)}, with an underscore"
+        return Sentence(self._address(fact), text)
+
+    def _generic_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
+        text = f"has PTR {self.name(name.name)}, which spells out the address"
+        return Sentence(self._address(fact), text)
+
+    def _failed_lookup(self, fact: object, edge: Edge) -> Sentence:
+        return Sentence(self._lookup(fact, edge), f"failed: {reason(edge.answer)}")
+
+    def _timeout(self, fact: Any, about: Union[Edge, ServerAnswer, None]) -> Sentence:
+        if isinstance(about, ServerAnswer):
+            return Sentence(self._name_server(fact, about), "did not answer in time")
+        if about is None:
+            return Sentence(self._smtp_server(fact), "was not tried, the time was up")
+        how = "timed out" if about.answer.outcome is Outcome.TIMEOUT else "got no answer"
+        return Sentence(self._lookup(fact, about), f"{how}: {reason(about.answer)}")
+
+    def _inconsistent(self, fact: ZoneAnswers, _: None) -> Sentence:
+        sides = [
+            f"{in_line([self.server(answer) for answer in answers], ', ')}"
+            f" {'has' if len(answers) == 1 else 'have'} {in_line(in_words(held), ', ')}"
+            for held, answers in fact.contents.items()
+        ]
+        subject = f"{fact.question.rdtype.name} of {self.name(fact.question.name)}"
+        zone = self.name(fact.zone.name)
+        return Sentence(subject, f"differs between the name servers of {zone}: {'; '.join(sides)}")
+
+    def _lame_server(self, fact: ZoneAnswers, answer: ServerAnswer) -> Sentence:
+        return Sentence(self._name_server(fact, answer), lameness(answer))
+
+    def _spf_error(self, fact: SpfFacts, error: SpfError) -> Sentence:
+        chain, last = error.chain, ""
+        if error.fault is SpfFault.LOOP:
+            chain, last = error.chain[:-1], f"{_step(error.chain[-1])} again (a loop)"
+        # The limit of lookups is of the whole record, wherever it strikes.
+        chain = () if error.fault is SpfFault.LOOKUPS else chain
+        via = "".join(f"{_step(step)}, which " for step in chain[-1:])
+        return Sentence(f"SPF of {self.name(fact.domain)}", via + (last or self._fault(error)))
+
+    def _fault(self, error: SpfError) -> str:
+        limits = {
+            SpfFault.NO_RECORD: "has no SPF record",
+            SpfFault.RECORDS: f"has {error.number} SPF records",
+            SpfFault.TWICE: f"has {error.form} more than once",
+            SpfFault.TERMS: f"has {error.number} terms, of which {MOST_SPF_TERMS} were looked at",
+        }
+        if error.fault in limits:
+            return limits[error.fault]
+        if error.fault is SpfFault.VOIDS:
+            whom = f" for IPv{error.family} senders" if error.family else ""
+            first = ", ".join(map(show_question, error.questions))
+            return f"has more than {MOST_SPF_VOIDS} void lookups{whom}: {first}"
+        assert error.term is not None
+        term = printable(error.term.text)
+        if error.fault is SpfFault.EXCHANGES:
+            return f"has {error.number} MX records in {term}: 10 are allowed"
+        if error.fault is SpfFault.LOOKUPS:
+            source = self.spf_source(error.term)
+            return f"needs more than {MOST_SPF_LOOKUPS} lookups: {source} is one too many"
+        expected = {
+            SpfSyntax.UNKNOWN: "no such mechanism",
+            SpfSyntax.QUALIFIED: "a modifier has no qualifier",
+            SpfSyntax.FORM: f"expected {error.form}",
+            SpfSyntax.DOMAIN: "no valid domain name",
+        }
+        assert error.syntax is not None
+        return f"has a syntax error in {term} ({expected[error.syntax]})"
+
+    def _smtp_silent(self, fact: MailAddress, _: None) -> Sentence:
+        assert fact.greeting is not None
+        said = "established the connection and then said nothing"
+        return Sentence(self._smtp_server(fact), f"{said} ({ending(fact.greeting)})")
+
+    def _smtp_failure(self, fact: MailAddress, _: None) -> Sentence:
+        greeting = fact.greeting
+        assert greeting is not None
+        text = show_greeting(greeting)
+        if greeting.ending is Ending.WHOLE:
+            how = "refuses this client with" if text[:1] in ("4", "5") else "greets with"
+            said = f"{how} {text}"
+        elif text:
+            said = f"said {text}, no whole greeting ({ending(greeting)})"
+        else:
+            said = f"cannot be connected to ({ending(greeting)})"
+        return Sentence(self._smtp_server(fact), said)
+
+    def _banner_mismatch(self, fact: MailAddress, _: None) -> Sentence:
+        assert fact.greeting is not None
+        banner = fact.greeting.banner
+        greets = self.name(banner) if banner is not None else "no name"
+        text = f"greets as {greets}, but its PTR is {self.names(fact.iprev.names)}"
+        return Sentence(self._smtp_server(fact), text)
+
+    def _too_many(self, fact: Any, left_out: Optional[LeftOut]) -> Sentence:
+        if isinstance(fact, MailAddress):
+            text = f"has {fact.iprev.left_out} PTR names that were left out"
+            return Sentence(self._address(fact), text)
+        if isinstance(fact, SpfFacts):
+            subject = f"SPF of {self.name(fact.domain)}"
+            return Sentence(subject, f"allows {fact.further} networks more that were left out")
+        assert isinstance(fact, Subject)
+        if left_out is LeftOut.HOSTS:
+            return Sentence("", f"{fact.left_out_hosts} mail hosts were left out")
+        return Sentence("", f"{fact.left_out_addresses} addresses were left out")
+
+    # What the sentences speak of.
+
+    def _host(self, fact: MailHost) -> str:
+        assert fact.name is not None
+        return self.name(fact.name)
+
+    def _address(self, fact: MailAddress) -> str:
+        return f"{fact.address} ({self.name(fact.host)})" if fact.host else str(fact.address)
+
+    def _smtp_server(self, fact: MailAddress) -> str:
+        return f"SMTP server {self._address(fact)}"
+
+    def _name_server(self, fact: ZoneAnswers, answer: ServerAnswer) -> str:
+        return f"{self.server(answer)}, name server of {self.name(fact.zone.name)},"
+
+    def _lookup(self, fact: object, edge: Edge) -> str:
+        question = edge.answer.question
+        if isinstance(fact, Subject):
+            return "MX lookup"
+        of = f"{question.rdtype.name} lookup of"
+        if isinstance(fact, MailAddress):
+            subject = self._address(fact)
+            if edge.stage == "ptr":
+                return f"{of} {subject}"
+            return f"{of} {self.name(question.name)}, PTR of {subject},"
+        return f"{of} {self.name(question.name)}"
+
+
+def show_question(question: Question) -> str:
+    return f"{question.rdtype.name} {show_name(question.name)}"
+
+
+def denial(answer: Answer) -> str:
+    """Return in which way there is no record, and of several servers which one said so."""
+    return answer.outcome.value + (f" from {answer.server}" if answer.servers > 1 else "")
+
+
+def reason(answer: Answer) -> str:
+    """Return why there is no answer, or what the server remarked."""
+    if not answer.failed:
+        return remarks(answer.remarks).strip()
+    if not answer.tries:
+        return "not asked, the time was up"
+    at = answer.question.at
+    reasons = [failure(one) + ("" if at else f" from {one.server}") for one in answer.failures]
+    if answer.silent:
+        reasons.append(f"no answer from {', '.join(answer.silent)} in {answer.seconds:.1f} s")
+    if answer.misfits:
+        reasons.append(f"{answer.misfits} answers that did not fit the question were ignored")
+    return "; ".join(reasons)
+
+
+def failure(failure: Failure) -> str:
+    """Return what kept one server from answering."""
+    if failure.fault is Fault.UNREACHABLE:
+        return os_reason(failure.error)
+    if failure.fault is Fault.MALFORMED:
+        return f"malformed answer ({printable(failure.text)})"
+    if failure.fault is Fault.TRUNCATED:
+        return "truncated answer, even over TCP"
+    if failure.fault is Fault.NO_TCP:
+        before = "forged answers" if failure.forged else "truncated answer"
+        why = os_reason(failure.error) if failure.error else "connection closed"
+        return f"{before}, and over TCP {why}"
+    if failure.fault is Fault.RCODE:
+        said = dns.rcode.to_text(dns.rcode.Rcode.make(failure.rcode))
+    elif failure.fault is Fault.ALIASES:
+        said = f"CNAME loop or too long a chain ({', '.join(map(show_name, failure.names))})"
+    elif failure.fault is Fault.CONTRADICTORY:
+        said = f"contradictory answer ({printable(failure.text)})"
+    elif failure.fault is Fault.BESIDE:
+        said = "records of other names"
+    elif failure.names:
+        said = f"referral to {show_name(failure.names[0])} (no recursion)"
+    else:
+        said = "neither records nor their denial (no recursion)"
+    return said + remarks(failure.remarks)
+
+
+def remarks(remarks: Sequence[ExtendedError]) -> str:
+    """Return Extended DNS Errors in words (RFC 8914)."""
+    return "".join(
+        f" (EDE {remark.code} {_meaning(remark.code)}"
+        f"{': ' + printable(remark.text) if remark.text else ''})"
+        for remark in remarks
+    )
+
+
+def _meaning(code: int) -> str:
+    try:
+        words = dns.edns.EDECode(code).name.split("_")
+    except ValueError:
+        return "unknown code"
+    if words[0].isdigit():  # dnspython from 2.7 on names an unknown code by its number
+        return "unknown code"
+    acronyms = ("DNSKEY", "DNSSEC", "DS", "NSEC", "NSEC3", "NXDOMAIN", "RRSIGS")
+    return " ".join(word if word in acronyms else word.capitalize() for word in words)
+
+
+def in_words(content: Content) -> list[str]:
+    """Return what a server holds: the alias, or the records in order, or why there is none."""
+    if content.alias is not None:
+        return [f"CNAME {show_name(content.alias)}"]
+    kind = content.rdtype.name
+    if content.missing is not None:
+        return [f"no {kind} ({content.missing.value})"]
+    return sorted(f"{kind} {_record(record)}" for record in content.records)
+
+
+def _record(record: Any) -> str:
+    if record.rdtype == MX:
+        return f"{record.preference} {show_name(record.exchange)}"
+    if record.rdtype == PTR:
+        return show_name(record.target)
+    return printable(record.to_text())
+
+
+def lameness(answer: ServerAnswer) -> str:
+    """Return what is wrong with a name server, "" if nothing is."""
+    if answer.lame is None:
+        return ""
+    why = f" {reason(answer.answer)}" if answer.answer is not None else ""
+    return {
+        Lameness.NO_ADDRESS: "has no address",
+        Lameness.SILENT: "does not answer",
+        Lameness.CLOSED: f"does not answer ({why.strip()})",
+        Lameness.FAILS: f"answers{why}",
+        Lameness.NOT_AUTHORITATIVE: "is not authoritative",
+    }[answer.lame]
+
+
+def show_greeting(greeting: Greeting) -> str:
+    """Return what an SMTP server said, its lines with a slash between them."""
+    said = printable(greeting.octets.decode("latin-1").strip(), 120)
+    return said.replace("\\013\\010", " / ")
+
+
+def ending(greeting: Greeting) -> str:
+    """Return why there is no whole greeting."""
+    return {
+        Ending.WHOLE: "",
+        Ending.SILENCE: f"waited {greeting.seconds or 0.0:.1f} s",
+        Ending.CLOSED: "it closed the connection",
+        Ending.ERROR: os_reason(greeting.error),
+        Ending.TOO_LONG: f"the greeting has more than {MOST_GREETING} octets",
+    }[greeting.ending]
+
+
+def _step(step: tuple[str, Name]) -> str:
+    term, target = step
+    return f"{'includes' if term == 'include' else 'redirects to'} {show_name(target)}"
+
+
+def _power(count: int) -> str:
+    """Return a number of addresses, as a power of 2 where its digits say nothing."""
+    return str(count) if count < 1 << 32 else f"2^{count.bit_length() - 1}"
