@@ -17,6 +17,9 @@ PIP = -m pip install --quiet --disable-pip-version-check
 LOCKS = tests/requirements
 PINNED = $(PIP) --require-hashes -r $(LOCKS)
 SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
+# What depends on the libraries.
+WITH_BOTH = $(patsubst %,tests/test_%.py,advice arguments hostile lookups many output process \
+  properties same scenarios senders smtp spf)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
@@ -34,6 +37,7 @@ test: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.
 	.venv/bin/python -m coverage run -m pytest $(PYTEST)
 	.venv/bin/python -m coverage combine --quiet
 	.venv/bin/python -m coverage report
+	.venv-oldest/bin/python -m pytest -n 2 $(WITH_BOTH)
 
 # What it measures is the plugin as pip installs it.
 scale: check-tools .venv/.demo
@@ -71,7 +75,8 @@ loss: .venv/.test
 	.venv/bin/python tests/test_loss.py 2000
 	.venv/bin/python tests/test_process.py
 
-# Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has.
+# Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has. The
+# tests run in both.
 .venv/.demo: $(LOCKS)/run.txt setup.cfg $(SOURCES) | venv-works
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PINNED)/run.txt
@@ -86,9 +91,9 @@ loss: .venv/.test
 	.venv/bin/python $(PINNED)/test.txt
 	touch $@
 
-.venv-oldest/.test: $(LOCKS)/oldest.txt | venv-works
+.venv-oldest/.test: $(LOCKS)/oldest-test.txt | venv-works
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python $(PINNED)/oldest.txt
+	.venv-oldest/bin/python $(PINNED)/oldest-test.txt
 	touch $@
 
 # What is measured has nothing beside it that slows its start, and its peers are by themselves.
@@ -117,6 +122,8 @@ lock: | venv-works
 	.venv-lock/bin/python $(PIP) --upgrade uv
 	echo setuptools | $(LOCK) --python-version 3.9 setup.cfg - -o $(LOCKS)/run.txt
 	$(LOCK) --python-version 3.9 --resolution lowest-direct setup.cfg -o $(LOCKS)/oldest.txt
+	$(LOCK) --python-version 3.11 --extra pytest -c $(LOCKS)/oldest.txt setup.cfg \
+	  -o $(LOCKS)/oldest-test.txt
 	$(LOCK) --python-version 3.9 --extra docs setup.cfg -o $(LOCKS)/docs.txt
 	$(LOCK) --python-version 3.11 --extra test setup.cfg -o $(LOCKS)/test.txt
 	echo checkdmarc | $(LOCK) --python-version 3.11 - -o $(LOCKS)/peers.txt

@@ -1,8 +1,7 @@
 """Runs the tests on mutants of the plugin, for ``mutation.py``, in a copy of the project.
 
 pytest collects once. Then a child is forked for each mutant, which runs the tests that reach the
-changed statement, until one fails. Where a test does not need a process, the plugin runs within
-that child: to start one takes ten times as long.
+changed statement, until one fails.
 
 Run as ``mutation_worker.py RESULT TEST...`` with the reach of the tests and the mutants as JSON on
 standard input; RESULT is the file for what kills each of them, or, without any, for the reach.
@@ -12,9 +11,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import io
 import json
-import logging
 import math
 import multiprocessing
 import os
@@ -22,16 +19,14 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, TypeVar
 
 import coverage
 import pytest
 from _pytest.runner import runtestprotocol
-from nagiosplugin.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "check_reverse_mx.py"
@@ -76,43 +71,6 @@ class Reach(NamedTuple):
 
     seconds: float
     lines: list[int]
-
-
-def run_plugin(arguments: Sequence[str]) -> tuple[Any, str, str, float]:
-    """Return exit code, standard output, standard error and seconds of a run in this process."""
-    Runtime.instance = None  # type: ignore[assignment]
-    logging.getLogger("nagiosplugin").handlers.clear()
-    octets = io.BytesIO(), io.BytesIO()
-    stdout, stderr = (io.TextIOWrapper(stream, "utf-8") for stream in octets)
-    code: Any = 1
-    started = time.monotonic()
-    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-        try:
-            check_reverse_mx.main(arguments)
-        except SystemExit as ended:
-            code = ended.code
-        except Exception:
-            traceback.print_exc()
-    seconds = time.monotonic() - started
-    stdout.flush()
-    stderr.flush()
-    texts = [stream.getvalue().decode("utf-8", "backslashreplace") for stream in octets]
-    return code, texts[0], texts[1], seconds
-
-
-def replace_processes() -> None:
-    """Have the tests run the plugin in their own process where they do not need another."""
-    # pytest imports conftest.py itself.
-    conftest = sys.modules["conftest"]
-    as_process = conftest.Plugin.__call__
-
-    def call(plugin: Any, *arguments: str, **options: Any) -> Any:
-        # LC_ALL=C alone changes nothing: Python writes UTF-8 then.
-        if options.get("within") or set(options.get("env", ())) - {"LC_ALL"}:
-            return as_process(plugin, *arguments, **options)
-        return conftest.Output(*run_plugin(arguments))
-
-    conftest.Plugin.__call__ = call
 
 
 def in_child(action: Callable[[T], R], argument: T) -> Optional[R]:
@@ -160,7 +118,6 @@ class Worker:
         items[:] = filter(wanted, items)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        replace_processes()
         self.result = self.work({item.nodeid: item for item in session.items})
         return True
 

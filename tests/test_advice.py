@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from conftest import Output, Plugin, zone
 from nameserver import NameServer
+from plugin import Output, Plugin, Program, zone
 
 # Who is in charge, for every zone that is concerned below.
 ZONES = """
@@ -628,9 +628,9 @@ def test_accepted_problem_is_not_inquired_into(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize("silent", ["SOA", "NS"])
-def test_verdict_is_the_same_when_time_runs_out_for_advice(plugin: Plugin, silent: str) -> None:
+def test_verdict_is_the_same_when_time_runs_out_for_advice(program: Program, silent: str) -> None:
     with NameServer(zone(ZONES + MAIL) + f"\n! * {silent} drop") as server:
-        output = plugin.ask(server, "-v", "-t", "1.5", "-d", "example.com", covered=False)
+        output = program.ask(server, "-v", "-t", "1.5", "-d", "example.com")
     assert output.seconds < 1.8
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record"

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Plugin, zone
 from nameserver import NameServer
+from plugin import Plugin, zone
 
 MAIL = "expected a mail domain such as example.com"
 LONG_LABEL = "a" * 64

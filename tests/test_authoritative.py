@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from conftest import Output, Plugin
 from nameserver import NameServer
+from plugin import PYTHONS, InProcess, Output, Plugin, Program
 from realservers import FOLDER, Bind, Nsd, Server, Unbound, sign_zone
 
 REVERSE = "2.0.192.in-addr.arpa"
@@ -72,6 +72,12 @@ class Farm:
         with resolver:
             where = ("-s", RESOLVER, "-p", str(self.port))
             return plugin(*where, "-d", "example.com", *arguments)
+
+
+@pytest.fixture(params=["newest", "oldest"])
+def plugin(request: pytest.FixtureRequest) -> Plugin:
+    """The plugin with the newest libraries, which are this process's, and with the oldest."""
+    return InProcess() if request.param == "newest" else Program(PYTHONS["oldest"])
 
 
 @pytest.fixture

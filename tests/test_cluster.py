@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import PYTHONS
 from nameserver import NameServer
+from plugin import PYTHONS
 from realservers import FOLDER, free_port
 from schedulers import BARE_ICINGA2_CONF, ICINGA_CONF, Icinga, wait_for, zone_layout
 

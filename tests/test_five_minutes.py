@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from chroot import Chroot
-from conftest import ROOT
+from plugin import ROOT
 from realservers import FOLDER
 from schedulers import wait_for
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from conftest import PYTHONS, ROOT
 from debian import binary
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from nameserver import NameServer
+from plugin import PYTHONS, ROOT
 from realservers import FOLDER, Server
 from schedulers import Icinga, Run, wait_for
 from test_schedulers import SECONDS, STATES, ZONE, icinga_files, icinga_host

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import struct
 import subprocess
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from conftest import ROOT, Plugin, at_most_cpu
 from fuzz import BROKEN_OFF, run_plugin
 from nameserver import Connection, Datagram, NameServer
+from plugin import ROOT, Program, at_most_cpu, uncovered
 
 import check_reverse_mx
 from reverse_mx.process import break_off
@@ -66,10 +65,9 @@ def test_what_fails_is_kept_and_fails_again_until_it_is_mended(
     for name in ("fuzz.py", "figures.py", "perfdata.py"):
         shutil.copy(FUZZ.with_name(name), tmp_path / "tests")
     fuzz_wrong = tmp_path / "tests" / "fuzz.py"
-    uncovered = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
-    assert fuzz(fuzz_wrong, "--answers", "1", "--seed", "2", env=uncovered).returncode == 1
+    assert fuzz(fuzz_wrong, "--answers", "1", "--seed", "2", env=uncovered()).returncode == 1
     (kept,) = (tmp_path / "tests" / "corpus").iterdir()
-    again = fuzz(fuzz_wrong, "--replay", kept, env=uncovered)
+    again = fuzz(fuzz_wrong, "--replay", kept, env=uncovered())
     assert again.returncode == 1
     assert f"AssertionError: {said}" in again.stderr
     assert fuzz(FUZZ, "--replay", kept).stdout == f"{kept.name}: holds\n"
@@ -121,12 +119,12 @@ class Flood(NameServer):
     ],
 )
 def test_fifty_thousand_ptr_names_are_counted_in_time(
-    newest: Plugin, labels: list[bytes], own: bool, verbosity: tuple[str, ...]
+    program: Program, labels: list[bytes], own: bool, verbosity: tuple[str, ...]
 ) -> None:
     # It used to compute for a minute.
     with Flood(labels, own) as server, at_most_cpu(4 + GRACE):
         arguments = ("-d", "example.com", "-4", "-t", "4", *verbosity)
-        output = newest.ask(server, *arguments, covered=False, env={"PYTHONUTF8": "1"})
+        output = program.ask(server, *arguments, env={"PYTHONUTF8": "1"})
     assert output.code in (1, 2, 3)
     assert output.stderr == ""
 

@@ -9,8 +9,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from conftest import Plugin, at_most_cpu, zone
 from nameserver import NameServer
+from plugin import Plugin, Program, at_most_cpu, zone
 
 TWO_HOSTS = zone(
     """
@@ -64,9 +64,9 @@ def test_forward_lookup_is_of_the_address_family_only(plugin: Plugin) -> None:
     assert asked == ["A"]
 
 
-def test_two_hosts_and_four_addresses_take_three_round_trips(newest: Plugin) -> None:
+def test_two_hosts_and_four_addresses_take_three_round_trips(program: Program) -> None:
     with NameServer(TWO_HOSTS + "! * * delay 0.2\n") as server:
-        output = newest.ask(server, "-d", "example.com", covered=False)
+        output = program.ask(server, "-d", "example.com")
     assert output.status == OK
     times = {
         label: milliseconds(value) for label, value in output.perfdata.items() if "s;" in value
@@ -78,10 +78,10 @@ def test_two_hosts_and_four_addresses_take_three_round_trips(newest: Plugin) -> 
     assert times["time"] < 3.5 * min(stages)
 
 
-def test_slow_host_does_not_hold_up_the_others(newest: Plugin) -> None:
+def test_slow_host_does_not_hold_up_the_others(plugin: Plugin) -> None:
     slow = "! mail.example.com. A delay 1\n! 192.0.2.26 PTR delay 1\n"
     with NameServer(TWO_HOSTS + zone(slow)) as server:
-        output = newest.ask(server, "-d", "example.com", covered=False)
+        output = plugin.ask(server, "-d", "example.com")
     assert output.status == OK
     slowest = milliseconds(output.perfdata["address_time"])
     assert milliseconds(output.perfdata["time"]) < 1.5 * slowest
@@ -135,10 +135,10 @@ def test_silent_server_is_asked_last_from_then_on(plugin: Plugin) -> None:
     assert "PTR" not in asked
 
 
-def test_closed_port_is_passed_over_at_once(newest: Plugin) -> None:
+def test_closed_port_is_passed_over_at_once(plugin: Plugin) -> None:
     with NameServer(ONE_HOST, "127.0.0.2") as server:
         arguments = ("-s", "127.0.0.1", "-s", "127.0.0.2", "-p", str(server.port))
-        output = newest(*arguments, "-d", "example.com")
+        output = plugin(*arguments, "-d", "example.com")
     assert output.code == 0
     assert milliseconds(output.perfdata["time"]) < 500  # less than one silent try
 
@@ -329,10 +329,10 @@ GRACE = 0.3
     ],
 )
 def test_ended_within_the_timeout_whatever_happens(
-    plugin: Plugin, fault: str, stages: str, timeout: float
+    program: Program, fault: str, stages: str, timeout: float
 ) -> None:
     with NameServer(ONE_HOST + fault) as server:
-        output = plugin.ask(server, "-t", str(timeout), "-d", "example.com", covered=False)
+        output = program.ask(server, "-t", str(timeout), "-d", "example.com")
     assert output.seconds < timeout + GRACE
     assert output.code == 3
     lookup = "PTR lookup of 192.0.2.25 (mail.example.com)" if "ptr" in stages else "MX lookup"
@@ -349,9 +349,9 @@ def test_ended_within_the_timeout_whatever_happens(
     )
 
 
-def test_answer_that_takes_seconds_to_parse_is_malformed(plugin: Plugin) -> None:
+def test_answer_that_takes_seconds_to_parse_is_malformed(program: Program) -> None:
     with NameServer(ONE_HOST + "! * PTR heavy") as server, at_most_cpu(2 + GRACE):
-        output = plugin.ask(server, "-t", "8", "-d", "example.com", covered=False)
+        output = program.ask(server, "-t", "8", "-d", "example.com")
     assert output.seconds < 8 + GRACE
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed:"
@@ -359,7 +359,7 @@ def test_answer_that_takes_seconds_to_parse_is_malformed(plugin: Plugin) -> None
     )
 
 
-def test_what_was_learnt_by_the_deadline_is_told(plugin: Plugin) -> None:
+def test_what_was_learnt_by_the_deadline_is_told(program: Program) -> None:
     text = """
     example.com. MX 10 mail.example.com.
     example.com. MX 20 mx2.example.com.
@@ -367,7 +367,7 @@ def test_what_was_learnt_by_the_deadline_is_told(plugin: Plugin) -> None:
     ! mx2.example.com. * drop
     """
     with NameServer(zone(text)) as server:
-        output = plugin.ask(server, "-t", "4", "-4", "-d", "example.com", covered=False)
+        output = program.ask(server, "-t", "4", "-4", "-d", "example.com")
     assert output.seconds < 4 + GRACE
     assert re.fullmatch(
         r"REVERSE_MX CRITICAL - example\.com: 192\.0\.2\.25 \(mail\.example\.com\) has no PTR"
@@ -393,14 +393,14 @@ def test_unknown_when_nothing_listens(plugin: Plugin) -> None:
     assert output.code == 3
 
 
-def test_as_many_files_as_the_machine_allows(newest: Plugin) -> None:
+def test_as_many_files_as_the_machine_allows(program: Program) -> None:
     names = [f"h{number:02d}.example.com." for number in range(90)]
     text = "".join(
         f"example.com. MX 10 {name}\n{name} A 192.0.2.{number}\n192.0.2.{number} PTR {name}\n"
         for number, name in enumerate(names, start=1)
     )
     with NameServer(zone(text)) as server:
-        output = newest.ask(server, "-d", "example.com", within=("prlimit", "--nofile=32"))
+        output = program.ask(server, "-d", "example.com", within=("prlimit", "--nofile=32"))
     assert output.status == (
         "REVERSE_MX OK - example.com: 90 mail hosts, 90 addresses, reverse DNS matches"
     )

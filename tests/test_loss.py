@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
-from conftest import PYTHONS, Output, Plugin, zone
 from figures import DOCS, machine, table, write_block
 from nameserver import OTHER, Connection, Datagram, NameServer, forge, wrong_id
+from plugin import Output, Program, zone
 
 LOSS = 0.3
 SEED = 20261124
@@ -205,29 +205,29 @@ class Walked(NamedTuple):
         return self.output.code == 3 and set(named) == {"dns-timeout"}
 
 
-def walk(plugin: Plugin, number: int) -> Walked:
+def walk(program: Program, number: int) -> Walked:
     chain = CHAINS[number % len(CHAINS)]
     seed = f"{SEED}/{number}"
     with Network(ZONE, Manners(loss=LOSS), seed) as network:
-        output = plugin.ask(network, "-d", chain.domain, *TIMEOUT, covered=False)
+        output = program.ask(network, "-d", chain.domain, *TIMEOUT)
     return Walked(chain, seed, output, network.sent, network.lost)
 
 
-def walk_all(plugin: Plugin, runs: int) -> list[Walked]:
+def walk_all(program: Program, runs: int) -> list[Walked]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(walk, itertools.repeat(plugin), range(runs)))
+        return list(pool.map(walk, itertools.repeat(program), range(runs)))
 
 
 @pytest.mark.parametrize("chain", [pytest.param(chain, id=chain.domain) for chain in CHAINS])
-def test_without_loss_the_verdict_is_the_expected_one(newest: Plugin, chain: Chain) -> None:
+def test_without_loss_the_verdict_is_the_expected_one(program: Program, chain: Chain) -> None:
     with Network(ZONE, Manners(), SEED) as network:
-        output = newest.ask(network, "-d", chain.domain)
+        output = program.ask(network, "-d", chain.domain)
     assert (output.code, output.status) == (chain.code, f"REVERSE_MX {chain.status}")
     assert (output.stderr, network.lost) == ("", 0)
 
 
-def test_with_30_percent_loss_400_verdicts_stay_the_same(newest: Plugin) -> None:
-    walks = walk_all(newest, RUNS)
+def test_with_30_percent_loss_400_verdicts_stay_the_same(program: Program) -> None:
+    walks = walk_all(program, RUNS)
     other = [walk for walk in walks if not walk.is_same]
     print(f"seed {SEED};", *((walk.seed, walk.output.status) for walk in other))
     assert all(walk.is_timeout for walk in other), other
@@ -260,13 +260,13 @@ EVERY_DATAGRAM = ("id", "question", "port")
         ),
     ],
 )
-def test_what_happens_to_datagrams_changes_no_line(plugin: Plugin, manners: Manners) -> None:
+def test_what_happens_to_datagrams_changes_no_line(program: Program, manners: Manners) -> None:
     arguments = ("-t", "30", "-v", "-d", *(chain.domain for chain in CHAINS))
     print(f"seed {SEED}")
     with Network(ZONE, Manners(), SEED) as network:
-        undisturbed = plugin.ask(network, *arguments)
+        undisturbed = program.ask(network, *arguments)
     with Network(ZONE, manners, SEED) as network:
-        output = plugin.ask(network, *arguments)
+        output = program.ask(network, *arguments)
     assert undisturbed.code == 2
     assert (output.code, output.status, output.long, output.counts, output.stderr) == (
         undisturbed.code,
@@ -310,6 +310,6 @@ def report(walks: Sequence[Walked]) -> str:
 
 
 if __name__ == "__main__":
-    text = report(walk_all(Plugin(PYTHONS["newest"]), int(sys.argv[1])))
+    text = report(walk_all(Program(), int(sys.argv[1])))
     print(text)
     write_block(DOCS / "reliability.md", "loss", text)

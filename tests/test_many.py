@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Plugin, at_most_cpu, zone
 from nameserver import NameServer
+from plugin import Plugin, Program, at_most_cpu, uncovered, zone
 from realservers import FOLDER, Bind
 
 HOSTS = 20
@@ -84,10 +84,9 @@ print(json.dumps([ended.returncode, status, used.ru_utime + used.ru_stime, wall,
 """
 
 
-def measured(plugin: Plugin, *arguments: str) -> Cost:
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
-    command = [sys.executable, "-c", MEASURE, str(plugin.python), str(plugin.file), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
+def measured(program: Program, *arguments: str) -> Cost:
+    command = [sys.executable, "-c", MEASURE, str(program.python), str(program.file), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=uncovered())
     return Cost(*json.loads(ended.stdout))
 
 
@@ -104,14 +103,14 @@ def domains_file(folder: Path, count: int) -> str:
         pytest.param(own_hosts, 0.012, id="on-their-own-hosts-12-ms-each"),
     ],
 )
-def test_a_thousand_domains(newest: Plugin, tmp_path: Path, zones: object, most: float) -> None:
+def test_a_thousand_domains(program: Program, tmp_path: Path, zones: object, most: float) -> None:
     """CPU by domain after start-up, side by side with a run of one domain."""
     text = zones(1000)  # type: ignore[operator]
     with Bind(FOLDER, text) as server:
         where = ("-s", server.address, "-p", str(server.port), "-t", "60", "-d")
-        one = measured(newest, *where, domains_file(tmp_path, 1))
-        few = measured(newest, *where, domains_file(tmp_path, 100))
-        many = measured(newest, *where, domains_file(tmp_path, 1000))
+        one = measured(program, *where, domains_file(tmp_path, 1))
+        few = measured(program, *where, domains_file(tmp_path, 100))
+        many = measured(program, *where, domains_file(tmp_path, 1000))
     assert many.status == (
         "REVERSE_MX OK - 1000 domains: 2000 mail hosts, 4000 addresses, reverse DNS matches"
     )
@@ -208,14 +207,14 @@ def run_on_terminal(command: list[str]) -> tuple[str, str]:
     return stdout, shown.decode()
 
 
-def test_long_run_shows_progress_and_clears_it(plugin: Plugin) -> None:
+def test_long_run_shows_progress_and_clears_it(program: Program) -> None:
     text = (
         MIXED + "! slow.example. MX delay 2\n! slower.example. MX delay 2.5\nslow.example. MX 0 ."
     )
     with NameServer(text) as server:
         stdout, shown = run_on_terminal(
             [
-                *(str(plugin.python), str(plugin.file), "-s", server.address),
+                *(str(program.python), str(program.file), "-s", server.address),
                 *("-p", str(server.port), "-d", "good.example", "slow.example", "slower.example"),
             ]
         )
@@ -225,29 +224,29 @@ def test_long_run_shows_progress_and_clears_it(plugin: Plugin) -> None:
     assert "\r" not in stdout
 
 
-def test_short_run_shows_nothing(plugin: Plugin) -> None:
+def test_short_run_shows_nothing(program: Program) -> None:
     with NameServer(MIXED) as server:
         where = ["-s", server.address, "-p", str(server.port)]
-        command = [str(plugin.python), str(plugin.file), *where, "-d", "good.example"]
+        command = [str(program.python), str(program.file), *where, "-d", "good.example"]
         _, shown = run_on_terminal(command)
     assert shown == ""
 
 
-def test_scheduler_sees_no_progress(plugin: Plugin) -> None:
+def test_scheduler_sees_no_progress(program: Program) -> None:
     with NameServer(MIXED + "! slow.example. MX delay 1.5") as server:
-        output = plugin.ask(server, "-d", "good.example", "slow.example")
+        output = program.ask(server, "-d", "good.example", "slow.example")
     assert output.stderr == ""
 
 
 # A domain cannot make the check work without end.
 
 
-def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
+def test_domain_with_thousands_of_mx_records_is_bounded(program: Program) -> None:
     # The 64 KiB of an answer have room for some 3,000.
     text = "".join(f"example.com. MX {i} h{i}.example.com.\n" for i in range(2000))
     text += zone("*.example.com. A 192.0.2.25\n192.0.2.25 PTR h0.example.com.\n")
     with NameServer(text) as server, at_most_cpu(5):
-        output = plugin.ask(server, "-d", "example.com", "-4", covered=False)
+        output = program.ask(server, "-d", "example.com", "-4")
         assert len({query.name for query in server.queries}) == 102
     assert output.status == (
         "REVERSE_MX WARNING - example.com: 1900 mail hosts were left out [too-many]"
@@ -255,11 +254,11 @@ def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
     assert len(output.stdout) < 1000
 
 
-def test_host_with_thousands_of_addresses_is_bounded(plugin: Plugin) -> None:
+def test_host_with_thousands_of_addresses_is_bounded(program: Program) -> None:
     text = "example.com. MX 10 mail.example.com.\n"
     text += "".join(f"mail.example.com. A 10.0.{i // 250}.{i % 250}\n" for i in range(2000))
     with NameServer(text) as server, at_most_cpu(5):
-        output = plugin.ask(server, "-d", "example.com", "-4", covered=False)
+        output = program.ask(server, "-d", "example.com", "-4")
         assert len({query.name for query in server.queries if query.rdtype == "PTR"}) == 500
     assert output.perfdata["missing_ptr"] == "500;;;0"
     assert re.search(r"; \d+ more problems, see -v$", output.status)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import Output, Plugin, zone
 from nameserver import NameServer
+from plugin import Output, Plugin, zone
 
 # What could hurt a shell, HTML, a terminal, or the scheduler that parses the output.
 HOSTILE = {
@@ -80,12 +80,12 @@ POSITIONS = {
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_nothing_raw_from_a_hostile_name(newest: Plugin, position: str) -> None:
+def test_nothing_raw_from_a_hostile_name(plugin: Plugin, position: str) -> None:
     for octets in HOSTILE.values():
         text = POSITIONS[position].format(name=escaped(octets))
         with NameServer(zone(text)) as server:
             for verbosity in ((), ("-vvv",)):
-                output = newest.ask(server, "-d", "example.com", *verbosity)
+                output = plugin.ask(server, "-d", "example.com", *verbosity)
                 assert_safe(output)
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 from chroot import Chroot
-from conftest import ROOT, Plugin, zone
 from nameserver import NameServer
+from plugin import ROOT, Program, zone
 from realservers import FOLDER
 
 from check_reverse_mx import __version__
@@ -62,7 +62,7 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 def status_of(program: Path) -> str:
     """The status line of an installed plugin."""
     with NameServer(ZONE) as server:
-        return Plugin(Path("/usr/bin/env"), program).ask(server, "-d", "example.com").status
+        return Program(Path("/usr/bin/env"), program).ask(server, "-d", "example.com").status
 
 
 def ways_to_install() -> dict[str, list[str]]:

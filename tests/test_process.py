@@ -6,7 +6,6 @@ import collections
 import contextlib
 import fcntl
 import json
-import os
 import re
 import signal
 import statistics
@@ -19,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import PYTHONS, ROOT, Output, Plugin, without_times, zone
 from figures import DOCS, machine, table, write_block
 from nameserver import NameServer
+from plugin import ROOT, Output, Program, uncovered, without_times, zone
 
 ONE_HOST = zone(
     """
@@ -50,7 +49,7 @@ INTERRUPTS = pytest.mark.parametrize(
 )
 @pytest.mark.parametrize("where", ["full-disk", "closed-pipe", "closed-descriptor"])
 def test_output_that_nobody_can_read_is_unknown(
-    plugin: Plugin, arguments: tuple[str, ...], where: str
+    program: Program, arguments: tuple[str, ...], where: str
 ) -> None:
     redirection = {"full-disk": ">/dev/full", "closed-pipe": "|:", "closed-descriptor": ">&-"}
     script = (
@@ -59,7 +58,7 @@ def test_output_that_nobody_can_read_is_unknown(
         else ('set -o pipefail; { sleep 0.2; "$@"; } | :')
     )
     with NameServer("") as server:
-        output = plugin.ask(server, *arguments, within=("bash", "-c", script, "bash"))
+        output = program.ask(server, *arguments, within=("bash", "-c", script, "bash"))
     assert (output.code, output.stdout, output.stderr) == (3, "", "")
 
 
@@ -73,11 +72,11 @@ def test_output_that_nobody_can_read_is_unknown(
     ],
 )
 def test_closed_descriptors_make_no_difference_but_for_the_output(
-    plugin: Plugin, closed: str, status: str, code: int
+    program: Program, closed: str, status: str, code: int
 ) -> None:
     within = ("bash", "-c", f'"$@" {closed}; code=$?; exit $code', "bash")
     with NameServer(ONE_HOST) as server:
-        output = plugin.ask(server, "-d", "example.com", within=within)
+        output = program.ask(server, "-d", "example.com", within=within)
     assert (output.code, output.stdout.partition(" | ")[0], output.stderr) == (code, status, "")
 
 
@@ -98,10 +97,10 @@ WITHOUT_PRIVILEGES = "setpriv --bounding-set=-dac_override,-dac_read_search --in
     ],
 )
 def test_without_a_resolver_in_resolv_conf_it_says_so(
-    plugin: Plugin, make: str, reason: str
+    program: Program, make: str, reason: str
 ) -> None:
     within = in_etc_with(make)
-    output = plugin("-d", "example.com", within=within)
+    output = program("-d", "example.com", within=within)
     assert (output.code, output.stdout, output.stderr) == (3, f"{NO_RESOLVER} {reason}\n", "")
 
 
@@ -115,9 +114,9 @@ def test_without_a_resolver_in_resolv_conf_it_says_so(
         pytest.param(r"; comment\n#comment\noptions timeout:x ndots\n", id="options"),
     ],
 )
-def test_resolver_is_found_among_lines_that_make_no_sense(plugin: Plugin, lines: str) -> None:
+def test_resolver_is_found_among_lines_that_make_no_sense(program: Program, lines: str) -> None:
     make = rf"printf '{lines}nameserver 127.0.0.1' > {{}}"
-    output = plugin("-d", "example.com", within=in_etc_with(make))
+    output = program("-d", "example.com", within=in_etc_with(make))
     assert output.status == (
         "REVERSE_MX UNKNOWN - example.com: MX lookup got no answer: network is unreachable from"
         " 127.0.0.1 [dns-timeout]"
@@ -137,10 +136,10 @@ def in_etc_with(make: str) -> tuple[str, ...]:
 # Interrupts
 
 
-def start(plugin: Plugin, server: NameServer, *arguments: str) -> subprocess.Popen[str]:
+def start(program: Program, server: NameServer, *arguments: str) -> subprocess.Popen[str]:
     return start_command(
         [
-            *(str(plugin.python), str(plugin.file), "-s", server.address),
+            *(str(program.python), str(program.file), "-s", server.address),
             *("-p", str(server.port), *arguments),
         ]
     )
@@ -155,7 +154,7 @@ def start_command(command: list[str]) -> subprocess.Popen[str]:
         text=True,
         # A shell has jobs in the background ignore SIGINT, and they hand that down.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")},
+        env=uncovered(),
     )
 
 
@@ -175,10 +174,10 @@ def wait_for(server: NameServer, rdtype: str) -> None:
 )
 @INTERRUPTS
 def test_interrupted_check_is_unknown(
-    plugin: Plugin, number: signal.Signals, fault: str, stage: str
+    program: Program, number: signal.Signals, fault: str, stage: str
 ) -> None:
     with NameServer(ONE_HOST + fault) as server:
-        process = start(plugin, server, "-d", "example.com")
+        process = start(program, server, "-d", "example.com")
         wait_for(server, stage)
         time.sleep(0.1)
         process.send_signal(number)
@@ -186,10 +185,10 @@ def test_interrupted_check_is_unknown(
     assert (process.returncode, stdout, stderr) == (3, INTERRUPTED, "")
 
 
-def test_ignored_interrupt_stays_ignored(plugin: Plugin) -> None:
+def test_ignored_interrupt_stays_ignored(program: Program) -> None:
     within = ("bash", "-c", 'trap "" INT; { sleep 1; kill -INT $$; } & exec "$@"', "bash")
     with NameServer(ONE_HOST + "! * MX delay 2") as server:
-        output = plugin.ask(server, "-d", "example.com", within=within)
+        output = program.ask(server, "-d", "example.com", within=within)
     assert (output.code, output.status) == (0, OK)
 
 
@@ -201,10 +200,10 @@ MANY_HOSTS = zone(
 )
 
 
-def test_run_ends_though_nobody_reads_its_output(plugin: Plugin) -> None:
+def test_run_ends_though_nobody_reads_its_output(program: Program) -> None:
     """It waits for a reader, but not for ever."""
     with NameServer(MANY_HOSTS) as server:
-        process = start(plugin, server, "-d", "example.com", "-vv")
+        process = start(program, server, "-d", "example.com", "-vv")
         code = process.wait(30)
     assert process.stdout is not None
     assert octets_in(process.stdout.fileno()) > 4096
@@ -214,11 +213,11 @@ def test_run_ends_though_nobody_reads_its_output(plugin: Plugin) -> None:
 
 @INTERRUPTS
 def test_interrupt_during_the_output_leaves_it_whole(
-    plugin: Plugin, number: signal.Signals
+    program: Program, number: signal.Signals
 ) -> None:
     with NameServer(MANY_HOSTS) as server:
-        whole = plugin.ask(server, "-d", "example.com", "-vv")
-        process = start(plugin, server, "-d", "example.com", "-vv")
+        whole = program.ask(server, "-d", "example.com", "-vv")
+        process = start(program, server, "-d", "example.com", "-vv")
         assert process.stdout is not None
         fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # less than it writes
         end = time.monotonic() + 20
@@ -260,22 +259,22 @@ def is_caught(process: subprocess.Popen[str]) -> bool:
     return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def commands(plugin: Plugin, folder: Path) -> dict[str, list[str]]:
+def commands(program: Program, folder: Path) -> dict[str, list[str]]:
     """Return how the plugin is run: as the one file, and as pip installs it."""
     script = folder / "check_reverse_mx"
     script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{CONSOLE_SCRIPT}")
     return {
-        "file": [str(plugin.python), str(plugin.file)],
-        "console script": [str(plugin.python), str(script)],
+        "file": [str(program.python), str(program.file)],
+        "console script": [str(program.python), str(script)],
     }
 
 
 @pytest.mark.parametrize("form", ["file", "console script"])
 @INTERRUPTS
 def test_interrupt_at_any_moment_gives_one_line(
-    plugin: Plugin, number: signal.Signals, form: str, tmp_path: Path
+    program: Program, number: signal.Signals, form: str, tmp_path: Path
 ) -> None:
-    command = commands(plugin, tmp_path)[form]
+    command = commands(program, tmp_path)[form]
     with NameServer(ONE_HOST + "! * * delay 0.02") as server:
         command += ["-s", server.address, "-p", str(server.port), "-d", "example.com"]
         start_command(command).communicate()  # what is compiled only once is compiled now
@@ -332,7 +331,7 @@ sys.stderr.write(json.dumps(codes))
 """
 
 
-def test_no_child_thread_socket_or_file_is_left_behind(plugin: Plugin) -> None:
+def test_no_child_thread_socket_or_file_is_left_behind(program: Program) -> None:
     text = ONE_HOST + zone(
         """
         local.example. MX 10 mail.local.example.
@@ -359,7 +358,7 @@ def test_no_child_thread_socket_or_file_is_left_behind(plugin: Plugin) -> None:
         where = ("-s", server.address, "-p", str(server.port), "-t", "2", "-d")
         runs = [[*where, *arguments] for group in ends.values() for arguments in group]
         ended = subprocess.run(
-            [plugin.python, "-c", LEFT_BEHIND, json.dumps(runs)],
+            [program.python, "-c", LEFT_BEHIND, json.dumps(runs)],
             capture_output=True,
             text=True,
             cwd=ROOT,
@@ -382,7 +381,7 @@ def sound_domains(count: int) -> str:
 @pytest.mark.parametrize("resolvers", [1, 3])
 @pytest.mark.parametrize("files", [64, 32, 16])
 def test_few_descriptors_make_it_slower_not_wrong(
-    plugin: Plugin, files: int, resolvers: int
+    program: Program, files: int, resolvers: int
 ) -> None:
     # What is truncated takes a second socket.
     text = sound_domains(200) + "! * PTR truncate"
@@ -393,7 +392,7 @@ def test_few_descriptors_make_it_slower_not_wrong(
             address = f"127.0.0.{number}"
             stack.enter_context(NameServer("! * * drop", address, server.port))
             arguments = ["-s", address, *arguments]
-        output = plugin.ask(server, *arguments, within=("prlimit", f"--nofile={files}"))
+        output = program.ask(server, *arguments, within=("prlimit", f"--nofile={files}"))
     assert (output.status, output.code, output.stderr) == (
         "REVERSE_MX OK - 200 domains: 200 mail hosts, 200 addresses, reverse DNS matches",
         0,
@@ -401,22 +400,22 @@ def test_few_descriptors_make_it_slower_not_wrong(
     )
 
 
-def run_side_by_side(plugin: Plugin, count: int, timeout: str) -> list[Output]:
+def run_side_by_side(program: Program, count: int, timeout: str) -> list[Output]:
     with NameServer(ONE_HOST) as server, ThreadPoolExecutor(count) as pool:
         arguments = ("-d", "example.com", "-t", timeout)
-        runs = [pool.submit(plugin.ask, server, *arguments, covered=False) for _ in range(count)]
+        runs = [pool.submit(program.ask, server, *arguments) for _ in range(count)]
         return [run.result() for run in runs]
 
 
-def test_200_runs_side_by_side_all_end_in_time(newest: Plugin) -> None:
-    outputs = run_side_by_side(newest, 200, "60")
+def test_200_runs_side_by_side_all_end_in_time(program: Program) -> None:
+    outputs = run_side_by_side(program, 200, "60")
     assert {(output.code, output.status, output.stderr) for output in outputs} == {(0, OK, "")}
     # From its start, which each waits for, to its end.
     assert max(output.seconds for output in outputs) < 60
 
 
-def test_more_runs_than_the_machine_can_do_in_time_are_unknown(newest: Plugin) -> None:
-    outputs = run_side_by_side(newest, 50, "0.8")
+def test_more_runs_than_the_machine_can_do_in_time_are_unknown(program: Program) -> None:
+    outputs = run_side_by_side(program, 50, "0.8")
     endings = collections.Counter((output.code, output.status) for output in outputs)
     del endings[0, OK]
     assert endings
@@ -444,10 +443,10 @@ def until_caught(command: list[str]) -> tuple[float, float]:
 def report() -> str:
     """Return what was measured, for the documentation."""
     rows = []
-    plugin = Plugin(PYTHONS["newest"])
+    program = Program()
     with NameServer(ONE_HOST) as server, tempfile.TemporaryDirectory() as folder:
         where = ["-s", server.address, "-p", str(server.port), "-d", "example.com"]
-        for form, command in commands(plugin, Path(folder)).items():
+        for form, command in commands(program, Path(folder)).items():
             until_caught([*command, *where])  # what is compiled only once is compiled now
             times = [until_caught([*command, *where]) for _ in range(20)]
             before, total = (statistics.median(column) * 1000 for column in zip(*times))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from conftest import Output, Plugin
+from plugin import PYTHONS, InProcess, Output, Plugin, Program
 from realservers import FOLDER, Bind, Server, Unbound, free_port, sign_zone
 
 INDENTED_ZONES = {
@@ -149,6 +149,12 @@ def unbound() -> Iterator[Server]:
         stubs = dict.fromkeys([*zones, LAME], (authority.address, authority.port))
         stubs[DEAD] = ("127.0.0.1", free_port("127.0.0.1"))
         yield stack.enter_context(Unbound(FOLDER, stubs, [anchor]))
+
+
+@pytest.fixture(params=["newest", "oldest"])
+def plugin(request: pytest.FixtureRequest) -> Plugin:
+    """The plugin with the newest libraries, which are this process's, and with the oldest."""
+    return InProcess() if request.param == "newest" else Program(PYTHONS["oldest"])
 
 
 def ask(plugin: Plugin, server: Server, *arguments: str) -> Output:

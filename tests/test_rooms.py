@@ -6,7 +6,7 @@ import ast
 import re
 
 import pytest
-from conftest import ROOT
+from plugin import ROOT
 
 import reverse_mx
 

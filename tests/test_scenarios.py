@@ -12,8 +12,8 @@ import ipaddress
 from dataclasses import dataclass
 
 import pytest
-from conftest import Plugin, zone
 from nameserver import NameServer
+from plugin import Plugin, zone
 
 MAIL = """
     example.com. MX 10 mail.example.com.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import PYTHONS, ROOT, Plugin, without_times
 from nameserver import NameServer
+from plugin import PYTHONS, ROOT, Program, without_times
 from realservers import FOLDER
 from schedulers import (
     BARE_ICINGA2_CONF,
@@ -460,10 +460,10 @@ def test_nagios_writes_the_performance_data(nagios: Nagios, domain: str) -> None
 
 
 def test_nagios_has_all_of_a_long_output_on_a_busy_machine(
-    nameserver: NameServer, newest: Plugin
+    nameserver: NameServer, program: Program
 ) -> None:
     """Nagios leaves what it has not read when a plugin ends, but for 4 KB."""
-    printed = newest.ask(nameserver, "-v", "-d", LONG)
+    printed = program.ask(nameserver, "-v", "-d", LONG)
     expected = for_nagios(Run([], without_times(printed.stdout), 2))
     assert "missing_ptr=20;;;0" in expected.perfdata
     assert len(expected.text) > 1 << 13

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import Plugin, zone
 from nameserver import NameServer
+from plugin import Plugin, zone
 from test_scenarios import CODES, GOOD, Scenario
 
 OUT = "out.example.com. A 192.0.2.40\n    192.0.2.40 PTR out.example.com."

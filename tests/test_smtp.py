@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import Output, Plugin, zone
 from nameserver import NameServer
+from plugin import Output, Program, uncovered, zone
 
 TRIAL = Path(__file__).with_name("smtp_trial.py")
 SERVER = r"SMTP server 192\.0\.2\.25 \(mail\.example\.com\)"
 
 
-def trial(plugin: Plugin, behaviour: str, *arguments: str) -> tuple[Output, str]:
+def trial(program: Program, behaviour: str, *arguments: str) -> tuple[Output, str]:
     """Return what the plugin printed, and what it said to the SMTP server."""
     namespace = ("unshare", "--map-root-user", "--net")
     command = [*namespace, sys.executable, str(TRIAL), behaviour]
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
     ended = subprocess.run(
-        [*command, str(plugin.python), str(plugin.file), *arguments],
+        [*command, str(program.python), str(program.file), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
-        env=environ if "-t" in arguments else None,
+        env=uncovered(),
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -111,8 +109,8 @@ def trial(plugin: Plugin, behaviour: str, *arguments: str) -> tuple[Output, str]
         ),
     ],
 )
-def test_greeting(plugin: Plugin, behaviour: str, code: int, status: str) -> None:
-    output, heard = trial(plugin, behaviour)
+def test_greeting(program: Program, behaviour: str, code: int, status: str) -> None:
+    output, heard = trial(program, behaviour)
     word = ("OK", "WARNING", "CRITICAL")[code]
     assert re.fullmatch(rf"REVERSE_MX {word} - example\.com: {status}", output.status)
     assert (output.code, output.stderr) == (code, "")
@@ -142,24 +140,24 @@ def test_greeting(plugin: Plugin, behaviour: str, code: int, status: str) -> Non
     ],
 )
 def test_greeting_that_never_ends_is_ended_by_the_deadline(
-    plugin: Plugin, behaviour: str, status: str
+    program: Program, behaviour: str, status: str
 ) -> None:
-    output, heard = trial(plugin, behaviour, "-t", "2")
+    output, heard = trial(program, behaviour, "-t", "2")
     assert re.fullmatch(rf"REVERSE_MX CRITICAL - example\.com: {status}", output.status)
     assert output.seconds < 2.3
     assert heard == ""
 
 
-def test_server_is_connected_to_while_the_reverse_name_is_looked_for(plugin: Plugin) -> None:
-    output, heard = trial(plugin, "greets-late-dns", "-t", "1.5")
+def test_server_is_connected_to_while_the_reverse_name_is_looked_for(program: Program) -> None:
+    output, heard = trial(program, "greets-late-dns", "-t", "1.5")
     assert re.fullmatch(
         r"REVERSE_MX UNKNOWN - example\.com: PTR lookup of [^;]* \[dns-timeout\]", output.status
     )
     assert heard == "QUIT\r\n"
 
 
-def test_greeting_is_shown_with_v(plugin: Plugin) -> None:
-    output, _ = trial(plugin, "greets", "-v")
+def test_greeting_is_shown_with_v(program: Program) -> None:
+    output, _ = trial(program, "greets", "-v")
     assert output.long == [
         "example.com",
         "  MX 10 mail.example.com",
@@ -168,8 +166,8 @@ def test_greeting_is_shown_with_v(plugin: Plugin) -> None:
     ]
 
 
-def test_no_greeting_is_shown_with_v(plugin: Plugin) -> None:
-    output, _ = trial(plugin, "closes-at-once", "-v")
+def test_no_greeting_is_shown_with_v(program: Program) -> None:
+    output, _ = trial(program, "closes-at-once", "-v")
     assert output.long[3:] == [
         "      SMTP: no greeting",
         "        CRITICAL [smtp-silent] established the connection and then said nothing"
@@ -177,24 +175,24 @@ def test_no_greeting_is_shown_with_v(plugin: Plugin) -> None:
     ]
 
 
-def test_banner_is_compared_with_every_ptr_name(plugin: Plugin) -> None:
-    output, _ = trial(plugin, "greets-as-another-than-both")
+def test_banner_is_compared_with_every_ptr_name(program: Program) -> None:
+    output, _ = trial(program, "greets-as-another-than-both")
     assert output.status == (
         "REVERSE_MX WARNING - example.com: SMTP server 192.0.2.25 (mail.example.com) greets as"
         " other.example.net, but its PTR is mail.example.com, www.example.com [banner-mismatch]"
     )
 
 
-def test_threshold_on_the_greeting(plugin: Plugin) -> None:
-    output, _ = trial(plugin, "greets", "-c", "@0:5")
+def test_threshold_on_the_greeting(program: Program) -> None:
+    output, _ = trial(program, "greets", "-c", "@0:5")
     assert output.code == 2
     assert re.search(r"slowest SMTP greeting took \S+ \(outside range @0:5\)", output.status)
 
 
-def test_unusable_address_is_never_connected_to(plugin: Plugin) -> None:
+def test_unusable_address_is_never_connected_to(program: Program) -> None:
     text = "example.com. MX 10 mail.example.com.\nmail.example.com. A 127.0.0.1"
     with NameServer(zone(text)) as server:
-        output = plugin.ask(server, "-d", "example.com", "--smtp", "--smtp-port", str(server.port))
+        output = program.ask(server, "-d", "example.com", "--smtp", "--smtp-port", str(server.port))
     assert "smtp_time" not in output.perfdata
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: 127.0.0.1 (mail.example.com) is a loopback address"
@@ -202,12 +200,12 @@ def test_unusable_address_is_never_connected_to(plugin: Plugin) -> None:
     )
 
 
-def test_without_smtp_no_asyncio_is_loaded(newest: Plugin) -> None:
+def test_without_smtp_no_asyncio_is_loaded(program: Program) -> None:
     """Start-up is paid at every check."""
     code = "import sys, check_reverse_mx; print('asyncio' in sys.modules)"
     ended = subprocess.run(
-        [newest.python, "-c", code],
-        cwd=newest.file.parent,
+        [program.python, "-c", code],
+        cwd=program.file.parent,
         capture_output=True,
         text=True,
         check=True,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import PYTHONS, Output, Plugin, zone
+from plugin import PYTHONS, Output, Program, zone
 from realservers import FOLDER, Bind, Unbound
 from receivers import NAMESPACES, add_addresses, hide_the_machine, postfix, run_in_namespaces
 
@@ -71,7 +71,7 @@ def main(folder: Path, directory: Path) -> None:
                     smtp = ("--smtp",) if port == 25 else ("--smtp", "--smtp-port", str(port))
                     arguments = ("-s", "127.0.0.1", "-d", "example.com", "-v", "-t", "50")
                     heard = len(smtpd_log(directory))
-                    output = Plugin(python)(*arguments, *smtp)
+                    output = Program(python)(*arguments, *smtp)
                     log = wait_for_the_end(directory, heard)
                     sessions.append((name, port, asdict(output), log))
     (directory / "sessions").write_text(json.dumps(sessions))

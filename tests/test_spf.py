@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from conftest import Output, Plugin, at_most_cpu, zone
 from nameserver import NameServer
+from plugin import Output, Plugin, Program, at_most_cpu, zone
 from test_output import HOSTILE, assert_safe
 
 # Where mail to the domain goes, which is not what these tests are about.
@@ -996,8 +996,8 @@ def test_record(plugin: Plugin, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in SYNTAX])
-def test_syntax(newest: Plugin, case: Case) -> None:
-    check(newest, case)
+def test_syntax(plugin: Plugin, case: Case) -> None:
+    check(plugin, case)
 
 
 FOUR = spf("v=spf1 ip4:192.0.2.40 ip4:198.51.100.0/24 include:_spf.example.net exists:%{i}.x ~all")
@@ -1090,11 +1090,11 @@ def test_what_to_do_about_an_error(plugin: Plugin) -> None:
     ]
 
 
-def test_networks_beyond_those_followed_are_counted(newest: Plugin) -> None:
+def test_networks_beyond_those_followed_are_counted(plugin: Plugin) -> None:
     """Each address stands for the sixteen around it, and a thousand are followed."""
     pool = "".join(f"\npool.example.com. A 10.{n // 16}.{n % 16 * 16}.1" for n in range(65))
     with NameServer(zone(MAIL + pool + spf("v=spf1 a:pool.example.com/28"))) as server:
-        output = newest.ask(server, "--spf", "-d", "example.com", "--ignore", "10.0.0.0/8")
+        output = plugin.ask(server, "--spf", "-d", "example.com", "--ignore", "10.0.0.0/8")
     assert output.status == (
         "REVERSE_MX WARNING - example.com: SPF of example.com allows 40 networks more that were"
         " left out [too-many]"
@@ -1124,20 +1124,20 @@ def test_domains_share_lookups(plugin: Plugin) -> None:
     assert len(asked(server, "PTR")) == 2
 
 
-def test_lookups_side_by_side(newest: Plugin) -> None:
+def test_lookups_side_by_side(plugin: Plugin) -> None:
     record = " ".join(f"include:{number}.example.net" for number in (1, 2, 3))
     text = MAIL + TEN_HOSTS + spf(f"v=spf1 {record} a:1.example.net")
     for number in (1, 2, 3):
         hosts = f"a:{2 * number}.example.net a:{2 * number + 1}.example.net"
         text += spf(f"v=spf1 {hosts}", of=f"{number}.example.net")
     with NameServer(zone(text + "! * * delay 0.3")) as server:
-        output = newest.ask(server, "--spf", "-d", "example.com", covered=False)
+        output = plugin.ask(server, "--spf", "-d", "example.com")
     assert len(asked(server, "PTR")) == 8
     # One record, three, seven hosts, PTR: with each after the other it would be twelve delays.
     assert float(output.perfdata["time"].partition("s")[0]) < 7 * 0.3
 
 
-def test_limit_strikes_the_same_term_however_late_answers_are(newest: Plugin) -> None:
+def test_limit_strikes_the_same_term_however_late_answers_are(plugin: Plugin) -> None:
     record = " ".join(f"include:{number}.example.net" for number in range(5))
     text = MAIL + TEN_HOSTS + spf(f"v=spf1 {record}")
     for number in range(5):
@@ -1153,7 +1153,7 @@ def test_limit_strikes_the_same_term_however_late_answers_are(newest: Plugin) ->
             for rdtype in ("A", "TXT")
         )
         with NameServer(zone(text + late)) as server:
-            output = newest.ask(server, "--spf", "-d", "example.com", "-v")
+            output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
         said.add((*Said(output).errors, *sorted(set(asked(server, "PTR")))))
     assert said == {
         (
@@ -1164,7 +1164,7 @@ def test_limit_strikes_the_same_term_however_late_answers_are(newest: Plugin) ->
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_nothing_raw_from_a_hostile_record(newest: Plugin, kind: str) -> None:
+def test_nothing_raw_from_a_hostile_record(plugin: Plugin, kind: str) -> None:
     octets = HOSTILE[kind].replace(" ", "")
     shapes = ["{}", "a:{}.example.net", "ptr:{}.%{{i}}.example.net", "{}=x", "x={}", "ip6:{}"]
     text = MAIL + spf("v=spf1 " + " ".join(shape.format(octets) for shape in shapes))
@@ -1172,7 +1172,7 @@ def test_nothing_raw_from_a_hostile_record(newest: Plugin, kind: str) -> None:
     text += "example.org. MX 10 mail.example.com."
     with NameServer(zone(text)) as server:
         for verbosity in ((), ("-v",), ("-vvv",)):
-            output = newest.ask(server, "--spf", "-d", "example.com", "example.org", *verbosity)
+            output = plugin.ask(server, "--spf", "-d", "example.com", "example.org", *verbosity)
             assert_safe(output)
     assert "[spf-error]" in output.stdout
 
@@ -1199,22 +1199,22 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_record_of_64_kilobytes_is_bounded(newest: Plugin, kind: str) -> None:
+def test_record_of_64_kilobytes_is_bounded(program: Program, kind: str) -> None:
     with NameServer(zone(MAIL + spf(f"v=spf1 {ENDLESS[kind]}"))) as server, at_most_cpu(5):
-        output = newest.ask(server, "--spf", "-d", "example.com", "-v")
+        output = program.ask(server, "--spf", "-d", "example.com", "-v")
     assert_safe(output)
     assert len(set(asked(server, "A"))) <= 1 + 10
     assert len(set(asked(server, "PTR"))) <= 500
     assert len(output.stdout) < 300_000
 
 
-def test_includes_of_includes_are_bounded(newest: Plugin) -> None:
+def test_includes_of_includes_are_bounded(plugin: Plugin) -> None:
     owners = [f"{number}.example.net" for number in range(30)]
     text = MAIL + spf(f"v=spf1 {' '.join(f'include:{owner}' for owner in owners[:10])}")
     for owner, shift in zip(owners, itertools.count()):
         others = (owners[(shift + step) % 30] for step in range(1, 11))
         text += spf(f"v=spf1 {' '.join(f'include:{other}' for other in others)}", of=owner)
     with NameServer(zone(text)) as server:
-        output = newest.ask(server, "--spf", "-d", "example.com", "-v")
+        output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
     assert Said(output).errors == list(too_many("include:10.example.net of 9.example.net"))
     assert len(asked(server, "TXT")) <= 1 + 20
