@@ -128,10 +128,6 @@ class Loop:
         return whole.value
 
     def _turn(self, deadline: float) -> None:
-        while self._soon:
-            self._soon.popleft()()
-        while self._timers and self._timers[0][0] <= self.now():
-            heapq.heappop(self._timers)[2]()
         until = min(deadline, self._timers[0][0]) if self._timers else deadline
         wait = 0.0 if self._soon else max(0.0, until - self.now())
         for key, _ in self._selector.select(wait):
@@ -141,6 +137,11 @@ class Loop:
             # Each of many long answers takes its time to read.
             if self.now() >= deadline:
                 break
+        # The waiting comes first, as what follows may settle what the run is for.
+        while self._timers and self._timers[0][0] <= self.now():
+            heapq.heappop(self._timers)[2]()
+        while self._soon:
+            self._soon.popleft()()
 
 
 def most_at_once(most: int, files: int, taken: int = 0) -> int:
