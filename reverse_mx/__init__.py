@@ -7,8 +7,9 @@ loop          promises, the chains that wait for them, sockets, timers, the cloc
 answer        question, outcome, answer; what a message says to a question; pure
 exchange      one question to one server, over UDP and TCP
 lookups       which server is asked when, and each question once
+spf_record    the grammar of an SPF record, and what can be said of one
+smtp_reply    what an SMTP server says before anybody says anything to it
 facts         what was learnt: frozen values, no prose, no verdict
-spf_record    the grammar of an SPF record
 spf           the walk through SPF records
 zone_servers  who is in charge of a name, and what they say themselves
 smtp          how SMTP servers greet, on the same loop

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import enum
 import errno
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Union
 
-import dns.exception
-import dns.name
 from dns.rdatatype import MX, TXT
 
 from reverse_mx.answer import Answer, Content, Outcome, Question
-from reverse_mx.names import ROOT, Address, Name, Network, reverse_name
+from reverse_mx.names import ROOT, Address, Name, reverse_name
+from reverse_mx.smtp_reply import Greeting
+from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut, SpfSource
 
 
 class Edge(NamedTuple):
@@ -97,50 +96,6 @@ class Iprev:
     def unconfirmed(self) -> bool:
         """Whether every name was followed to its end and none leads back."""
         return bool(self.names) and not self.invalid and len(self.refuted) == len(self.names)
-
-
-class Ending(enum.Enum):
-    """What ended the wait for an SMTP greeting."""
-
-    WHOLE = enum.auto()
-    SILENCE = enum.auto()
-    CLOSED = enum.auto()
-    ERROR = enum.auto()
-    TOO_LONG = enum.auto()
-
-
-@dataclass(frozen=True, eq=False)
-class Greeting:
-    """How the SMTP server at an address greeted (RFC 5321, 3.1).
-
-    ``octets`` are what came. ``error`` is the system's errno. ``seconds`` count from the start of
-    the connection, None if it was not tried in time.
-    """
-
-    connected: bool
-    octets: bytes
-    ending: Ending
-    error: int = 0
-    seconds: Optional[float] = None
-
-    @property
-    def silent(self) -> bool:
-        """Whether the connection was established and then nothing came."""
-        return self.connected and not self.octets.strip()
-
-    @property
-    def ready(self) -> bool:
-        """Whether the server is ready for mail."""
-        return self.ending is Ending.WHOLE and self.octets.strip().startswith(b"220")
-
-    @property
-    def banner(self) -> Optional[Name]:
-        """The host name in the greeting, if there is one."""
-        match = re.match(rb"220[ -]([A-Za-z0-9._-]+)", self.octets.strip())
-        try:
-            return dns.name.from_text(match[1].decode("ascii")) if match else None
-        except dns.exception.DNSException:
-            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,74 +255,6 @@ class Subject:
                 yield from address.edges
         if self.spf is not None:
             yield from self.spf.edges
-
-
-class SpfSource(NamedTuple):
-    """A term as it is written, and the owner of its record, None for the domain's own."""
-
-    text: str
-    domain: Optional[Name] = None
-
-
-class SpfFault(enum.Enum):
-    """What makes receivers give an SPF record up (permerror; RFC 7208, 2.6.7)."""
-
-    NO_RECORD = enum.auto()
-    RECORDS = enum.auto()
-    SYNTAX = enum.auto()
-    TWICE = enum.auto()
-    TERMS = enum.auto()
-    LOOKUPS = enum.auto()
-    EXCHANGES = enum.auto()
-    LOOP = enum.auto()
-    VOIDS = enum.auto()
-
-
-class SpfSyntax(enum.Enum):
-    """In which way a term breaks the grammar (RFC 7208, 12)."""
-
-    UNKNOWN = enum.auto()
-    QUALIFIED = enum.auto()
-    FORM = enum.auto()
-    DOMAIN = enum.auto()
-
-
-class SpfError(NamedTuple):
-    """An error of an SPF record.
-
-    ``chain`` leads from the domain to the owner of the record at fault: the term by which each
-    record came to the next, "include" or "redirect=", and the owner of the next. ``term`` is the
-    one at fault, ``syntax`` in which way and ``form`` how it is written, ``number`` how many there
-    are of what is limited, ``questions`` the void lookups, ``family`` the IP version whose senders
-    alone meet them, or 0.
-    """
-
-    fault: SpfFault
-    chain: tuple[tuple[str, Name], ...] = ()
-    term: Optional[SpfSource] = None
-    syntax: Optional[SpfSyntax] = None
-    form: str = ""
-    number: int = 0
-    questions: tuple[Question, ...] = ()
-    family: int = 0
-
-
-class SpfLarge(NamedTuple):
-    """A network too large to be checked, None for any address.
-
-    ``found`` is whether a lookup gave it, and not the term itself.
-    """
-
-    source: SpfSource
-    network: Optional[Network]
-    found: bool = False
-
-
-class SpfLeftOut(NamedTuple):
-    """A term that was not followed: one that depends on the sender, or one without effect."""
-
-    source: SpfSource
-    without_effect: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,19 +11,11 @@ from nagiosplugin.state import Ok, ServiceState
 
 from reverse_mx.advice import Advisor
 from reverse_mx.answer import Answer, Outcome, unique
-from reverse_mx.facts import (
-    MailAddress,
-    MailHost,
-    PtrName,
-    SpfFacts,
-    SpfLarge,
-    SpfLeftOut,
-    Subject,
-    ZoneAnswers,
-)
+from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject, ZoneAnswers
 from reverse_mx.findings import FINDINGS, PERFDATA, WORST_FIRST, Judgement, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
+from reverse_mx.spf_record import SpfLarge, SpfLeftOut
 from reverse_mx.text import counted, in_line, show_name, wrap
 from reverse_mx.wording import Wording, denial, reason, show_greeting, show_question
 

@@ -10,9 +10,9 @@ import selectors
 import socket
 from typing import Optional
 
-from reverse_mx.facts import Ending, Greeting
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.names import Address
+from reverse_mx.smtp_reply import Ending, Greeting
 
 # SMTP connections open at once, and octets of a greeting (RFC 5321, 4.5.3.1.5 has 512 a line).
 MOST_CONNECTIONS = 50

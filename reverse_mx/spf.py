@@ -10,18 +10,21 @@ from typing import NamedTuple, Union
 from dns.rdatatype import AAAA, MX, TXT, A, RdataType
 
 from reverse_mx.answer import Answer, Question, unique
-from reverse_mx.facts import (
+from reverse_mx.facts import SpfFacts
+from reverse_mx.lookups import Lookups
+from reverse_mx.loop import start
+from reverse_mx.names import ROOT, Address, Name, Network, address_in_letters
+from reverse_mx.spf_record import (
+    SPF_TERMS,
     SpfError,
-    SpfFacts,
     SpfFault,
     SpfLarge,
     SpfLeftOut,
     SpfSource,
+    SpfTerm,
+    read_spf_record,
+    spf_texts,
 )
-from reverse_mx.lookups import Lookups
-from reverse_mx.loop import start
-from reverse_mx.names import ROOT, Address, Name, Network, address_in_letters
-from reverse_mx.spf_record import SPF_TERMS, SpfTerm, read_spf_record, spf_texts
 
 # The limits of RFC 7208, 4.6.4, beyond which receivers end with a "permerror".
 MOST_SPF_LOOKUPS = 10

@@ -1,16 +1,16 @@
-"""The grammar of an SPF record (RFC 7208)."""
+"""The grammar of an SPF record (RFC 7208), and what can be said of one."""
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import dns.exception
 
-from reverse_mx.answer import Answer
-from reverse_mx.facts import SpfError, SpfFault, SpfSource, SpfSyntax
+from reverse_mx.answer import Answer, Question
 from reverse_mx.names import Name, Network
 
 # No RFC limits these, and a record may have 64 KiB: terms of a record, networks of a domain.
@@ -58,6 +58,74 @@ SPF_TERMS = {
     "redirect=": ("redirect=DOMAIN", _DOMAIN),
     "exp=": ("exp=DOMAIN", _DOMAIN),
 }
+
+
+class SpfSource(NamedTuple):
+    """A term as it is written, and the owner of its record, None for the domain's own."""
+
+    text: str
+    domain: Optional[Name] = None
+
+
+class SpfFault(enum.Enum):
+    """What makes receivers give an SPF record up (permerror; RFC 7208, 2.6.7)."""
+
+    NO_RECORD = enum.auto()
+    RECORDS = enum.auto()
+    SYNTAX = enum.auto()
+    TWICE = enum.auto()
+    TERMS = enum.auto()
+    LOOKUPS = enum.auto()
+    EXCHANGES = enum.auto()
+    LOOP = enum.auto()
+    VOIDS = enum.auto()
+
+
+class SpfSyntax(enum.Enum):
+    """In which way a term breaks the grammar (RFC 7208, 12)."""
+
+    UNKNOWN = enum.auto()
+    QUALIFIED = enum.auto()
+    FORM = enum.auto()
+    DOMAIN = enum.auto()
+
+
+class SpfError(NamedTuple):
+    """An error of an SPF record.
+
+    ``chain`` leads from the domain to the owner of the record at fault: the term by which each
+    record came to the next, "include" or "redirect=", and the owner of the next. ``term`` is the
+    one at fault, ``syntax`` in which way and ``form`` how it is written, ``number`` how many there
+    are of what is limited, ``questions`` the void lookups, ``family`` the IP version whose senders
+    alone meet them, or 0.
+    """
+
+    fault: SpfFault
+    chain: tuple[tuple[str, Name], ...] = ()
+    term: Optional[SpfSource] = None
+    syntax: Optional[SpfSyntax] = None
+    form: str = ""
+    number: int = 0
+    questions: tuple[Question, ...] = ()
+    family: int = 0
+
+
+class SpfLarge(NamedTuple):
+    """A network too large to be checked, None for any address.
+
+    ``found`` is whether a lookup gave it, and not the term itself.
+    """
+
+    source: SpfSource
+    network: Optional[Network]
+    found: bool = False
+
+
+class SpfLeftOut(NamedTuple):
+    """A term that was not followed: one that depends on the sender, or one without effect."""
+
+    source: SpfSource
+    without_effect: bool = False
 
 
 @dataclass(frozen=True, eq=False)

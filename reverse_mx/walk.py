@@ -12,14 +12,12 @@ from dns.rdatatype import AAAA, MX, PTR, A, RdataType
 
 from reverse_mx.answer import Answer, Outcome
 from reverse_mx.facts import (
-    Greeting,
     Iprev,
     MailAddress,
     MailHost,
     PtrName,
     Role,
     SpfFacts,
-    SpfSource,
     Subject,
     Target,
     ZoneAnswers,
@@ -37,7 +35,9 @@ from reverse_mx.names import (
     unusable_as,
 )
 from reverse_mx.smtp import Smtp
+from reverse_mx.smtp_reply import Greeting
 from reverse_mx.spf import Spf
+from reverse_mx.spf_record import SpfSource
 from reverse_mx.text import show_name
 from reverse_mx.zone_servers import ZoneServers
 

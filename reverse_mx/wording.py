@@ -13,21 +13,13 @@ from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Ou
 from reverse_mx.cures import Cure, Reload
 from reverse_mx.facts import (
     Edge,
-    Ending,
-    Greeting,
     Lameness,
     MailAddress,
     MailHost,
     PtrName,
     Role,
     ServerAnswer,
-    SpfError,
     SpfFacts,
-    SpfFault,
-    SpfLarge,
-    SpfLeftOut,
-    SpfSource,
-    SpfSyntax,
     Subject,
     Target,
     ZoneAnswers,
@@ -43,8 +35,17 @@ from reverse_mx.names import (
     unusable_as,
 )
 from reverse_mx.smtp import MOST_GREETING
+from reverse_mx.smtp_reply import Ending, Greeting
 from reverse_mx.spf import MOST_SPF_LOOKUPS, MOST_SPF_VOIDS
-from reverse_mx.spf_record import MOST_SPF_TERMS
+from reverse_mx.spf_record import (
+    MOST_SPF_TERMS,
+    SpfError,
+    SpfFault,
+    SpfLarge,
+    SpfLeftOut,
+    SpfSource,
+    SpfSyntax,
+)
 from reverse_mx.text import in_line, os_reason, printable, show_name
 
 
