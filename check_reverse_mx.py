@@ -32,6 +32,7 @@ try:
     import nagiosplugin
     from nagiosplugin.state import Ok, ServiceState
 
+    from reverse_mx.addresses import private_by, unusable_as
     from reverse_mx.advice import Advisor
     from reverse_mx.answer import Outcome, unique
     from reverse_mx.facts import (
@@ -46,7 +47,7 @@ try:
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.lookups import Lookups
     from reverse_mx.loop import Loop, side_by_side
-    from reverse_mx.names import Address, Name, private_by, spells_address, unusable_as
+    from reverse_mx.names import Address, Name, spells_address
     from reverse_mx.options import parse
     from reverse_mx.report import ChainSummary, Check, Progress, WorstFirst
     from reverse_mx.smtp import Smtp
@@ -166,7 +167,7 @@ class AddressContext(FindingsContext):
         for name in iprev.names:
             if name.confirms(fact.address) and any(b"_" in label for label in name.name.labels):
                 yield "underscore-ptr", name
-            if name.forward is not None and spells_address(name.name, fact.address):
+            if name.confirms(fact.address) and spells_address(name.name, fact.address):
                 yield "generic-ptr", name
         if iprev.left_out:
             yield "too-many", None
@@ -188,7 +189,7 @@ class GreetingContext(FindingsContext):
     def found(self, fact: MailAddress) -> Iterator[Found]:
         greeting = fact.greeting
         assert greeting is not None
-        names = [name.name for name in fact.iprev.names]
+        names = [name.name for name in fact.iprev.names if fact.iprev.whole]
         if greeting.seconds is None:
             yield "dns-timeout", None
         elif greeting.silent:

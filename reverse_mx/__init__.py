@@ -1,7 +1,8 @@
 """The rooms of check_reverse_mx, from the ground up: each imports only from those above its line.
 
 process       signals, timers, the one write, the exit
-names         domain names, host names, reverse names, kinds of address
+names         domain names, host names, reverse names
+addresses     what an IP address is to mail: public, private, translated, of no use
 text          what makes text of names, octets and numbers, safe to print
 loop          promises, the chains that wait for them, sockets, timers, the clock
 answer        question, outcome, answer; what a message says to a question; pure

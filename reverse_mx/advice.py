@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
+from reverse_mx.addresses import private_by
 from reverse_mx.answer import Answer, Content, Outcome, Question
 from reverse_mx.cures import Cure, cures
 from reverse_mx.facts import Edge, Lameness, MailAddress, ServerAnswer, Zone, ZoneAnswers
 from reverse_mx.findings import FINDINGS, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Loop, side_by_side, start
-from reverse_mx.names import ARPA, IN_ADDR, IP6, ROOT, Name, is_private_reverse, private_by
+from reverse_mx.names import ARPA, IN_ADDR, IP6, ROOT, Name, is_private_reverse
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.wording import Wording, in_words, lameness
 from reverse_mx.zone_servers import ZoneServers

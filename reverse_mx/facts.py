@@ -81,8 +81,13 @@ class Iprev:
         return self.ptr is not None and self.ptr.missing
 
     @property
+    def whole(self) -> bool:
+        """Whether there are names and none was left out, which could be other than those."""
+        return bool(self.names) and not self.left_out
+
+    @property
     def invalid(self) -> bool:
-        return bool(self.names) and all(name.forward is None for name in self.names)
+        return self.whole and all(name.forward is None for name in self.names)
 
     @property
     def confirmed(self) -> bool:
@@ -95,7 +100,7 @@ class Iprev:
     @property
     def unconfirmed(self) -> bool:
         """Whether every name was followed to its end and none leads back."""
-        return bool(self.names) and not self.invalid and len(self.refuted) == len(self.names)
+        return self.whole and not self.invalid and len(self.refuted) == len(self.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +129,8 @@ class MailAddress:
     @property
     def mismatched(self) -> bool:
         names = {name.name for name in self.iprev.names}
-        return self.iprev.confirmed and bool(self.expected) and names.isdisjoint(self.expected)
+        fits = not self.expected or not names.isdisjoint(self.expected)
+        return self.iprev.whole and self.iprev.confirmed and not fits
 
 
 class Role(enum.Enum):
@@ -214,8 +220,12 @@ class Subject:
 
     @property
     def mail_hosts(self) -> tuple[MailHost, ...]:
-        """The hosts that have a name, or are the bare address that was asked about."""
-        return tuple(host for host in self.hosts if host.name is not None or self.mx is None)
+        """The hosts that have a name, or are the bare address that was asked about.
+
+        Several MX records may have one host for their target.
+        """
+        hosts = (host for host in self.hosts if host.name is not None or self.mx is None)
+        return tuple({host.name: host for host in hosts}.values())
 
     @property
     def null_mx(self) -> bool:

@@ -105,7 +105,8 @@ FINDINGS = {
         Finding(
             "invalid-mx",
             Critical,
-            'An MX target is an IP address in letters, or "." beside other MX records.',
+            'An MX target is an IP address in letters, "." beside other MX records,'
+            " or no host name.",
         ),
         Finding(
             "mx-is-alias",
@@ -118,12 +119,12 @@ FINDINGS = {
         Finding(
             "private-address",
             Ok,
-            "The address is private (RFC 1918, RFC 4193); it is checked like any other.",
+            "The address is private (RFC 1918, RFC 4193, RFC 6598); it is checked like any other.",
         ),
         Finding(
             "unusable-address",
             Critical,
-            "Loopback, unspecified, link-local, multicast or broadcast address:"
+            "Loopback, unspecified, link-local, multicast, broadcast or reserved address:"
             " no mail can arrive there.",
         ),
         Finding(
@@ -182,7 +183,7 @@ FINDINGS = {
         Finding(
             "generic-ptr",
             Warn,
-            "A PTR name spells out its address, as those of dial-up pools do.",
+            "A PTR name that confirms spells out its address, as those of dial-up pools do.",
             (*ANY_CONFIRMED_NAME, Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC")),
         ),
         Finding(

@@ -1,4 +1,4 @@
-"""Domain names, host names, reverse names, and kinds of address."""
+"""Domain names, host names, and reverse names."""
 
 from __future__ import annotations
 
@@ -60,8 +60,17 @@ def is_private_reverse(name: Name) -> bool:
 
 def address_in_letters(name: Name) -> Optional[Address]:
     """Return the IP address that a name spells, if it is one and no name."""
+    return parse_address(b".".join(name.labels[:-1]).decode("latin-1").strip("[]"))
+
+
+def parse_address(text: str) -> Optional[Address]:
+    """Return the IP address that a text is, None if it is none.
+
+    One with a scope (RFC 4007, 11) is none: it says where on one machine it is. To ``ipaddress``
+    anything may follow the "%", and comes back as it was.
+    """
     try:
-        return ipaddress.ip_address(b".".join(name.labels[:-1]).decode("latin-1").strip("[]"))
+        return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
         return None
 
@@ -114,36 +123,6 @@ def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
         numbers[start : start + len(wanted)] == wanted
         for start in range(len(numbers) - len(wanted) + 1)
     )
-
-
-def unusable_as(address: Address) -> str:
-    """Return what keeps mail from ever arriving at an address, or nothing."""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    address = mapped or address
-    kinds = {
-        "an unspecified": address.is_unspecified,
-        "a loopback": address.is_loopback,
-        "a link-local": address.is_link_local,
-        "a multicast": address.is_multicast,
-        "the broadcast": address == ipaddress.IPv4Address("255.255.255.255"),
-    }
-    return next((kind for kind, applies in kinds.items() if applies), "")
-
-
-PRIVATE_NETWORKS = tuple(
-    (ipaddress.ip_network(network), rfc)
-    for network, rfc in (
-        ("10.0.0.0/8", "RFC 1918"),
-        ("172.16.0.0/12", "RFC 1918"),
-        ("192.168.0.0/16", "RFC 1918"),
-        ("fc00::/7", "RFC 4193"),
-    )
-)
-
-
-def private_by(address: Address) -> str:
-    """Return the RFC by which an address is private, "" if it is not."""
-    return next((rfc for network, rfc in PRIVATE_NETWORKS if address in network), "")
 
 
 def has_domain_twice(name: Name, domain: Name) -> bool:

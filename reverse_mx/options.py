@@ -20,7 +20,7 @@ from nagiosplugin.state import ServiceState
 from reverse_mx.exchange import Server
 from reverse_mx.findings import FINDINGS, STAGES, STATES
 from reverse_mx.lookups import MOST_TRIES, TRY_SECONDS
-from reverse_mx.names import ROOT, Address, Name, Network
+from reverse_mx.names import ROOT, Address, Name, Network, parse_address
 from reverse_mx.text import idna_codec, os_reason, printable, wrap
 
 
@@ -225,9 +225,7 @@ def domain_argument(text: str) -> Name:
     Raise ``argparse.ArgumentTypeError`` for what is none (RFC 1035, 2.3.4; RFC 5891).
     """
     expected = "expected a mail domain such as example.com"
-    try:
-        ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
+    if not parse_address(text.strip("[]")):
         return _name_argument(text, expected)
     raise _wrong(text, f"is an address, not a mail domain; {expected}, or --sender {text}")
 
@@ -263,15 +261,14 @@ def _name_argument(text: str, expected: str) -> Name:
 
 
 def sender_argument(text: str) -> Union[Name, Address]:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return _name_argument(text, "expected a host or an address, such as out.example.com")
+    expected = "expected a host or an address, such as out.example.com"
+    return parse_address(text) or _name_argument(text, expected)
 
 
 def ignore_argument(text: str) -> Union[str, Network]:
     try:
-        return ipaddress.ip_network(text, strict=False)
+        if parse_address(text.partition("/")[0]):
+            return ipaddress.ip_network(text, strict=False)
     except ValueError:
         pass
     if not re.fullmatch(r"[A-Za-z0-9._*?\[\]!-]+", text):

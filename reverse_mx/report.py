@@ -9,6 +9,7 @@ from typing import Any, Optional, TextIO, Union
 import nagiosplugin
 from nagiosplugin.state import Ok, ServiceState
 
+from reverse_mx.addresses import translated_by
 from reverse_mx.advice import Advisor
 from reverse_mx.answer import Answer, Outcome, unique
 from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject, ZoneAnswers
@@ -83,6 +84,8 @@ class ChainSummary(nagiosplugin.Summary):
         reverse = "matches" if "missing_ptr" in results else "not checked"
         if not _count(results, "addresses"):
             reverse = "not checked, as all is ignored"
+        elif all(translated_by(a.address) for subject in subjects for a in subject.addresses):
+            reverse = "not checked, as all is translated"
         return f"{of}: {size}, reverse DNS {reverse}"
 
     def problem(self, results: nagiosplugin.Results) -> str:
@@ -194,7 +197,8 @@ class Chain:
     def _address(self, fact: MailAddress) -> str:
         iprev = fact.iprev
         if iprev.ptr is None:
-            return f"{iprev.address}"
+            rfc = translated_by(iprev.address)
+            return f"{iprev.address}{f' is translated, as by DNS64 ({rfc})' if rfc else ''}"
         # A classless delegation shows, as it is the alias's zone that has the record (RFC 2317).
         way_there = "".join(f" CNAME {show_name(alias)}" for alias in iprev.ptr.aliases)
         if not iprev.names:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional, Union
 
 from dns.rdatatype import AAAA, MX, PTR, A, RdataType
 
+from reverse_mx.addresses import has_reverse, unusable_as
 from reverse_mx.answer import Answer, Outcome
 from reverse_mx.facts import (
     Iprev,
@@ -29,10 +30,8 @@ from reverse_mx.names import (
     Address,
     Name,
     Network,
-    address_in_letters,
     is_host_name,
     reverse_name,
-    unusable_as,
 )
 from reverse_mx.smtp import Smtp
 from reverse_mx.smtp_reply import Greeting
@@ -45,11 +44,13 @@ from reverse_mx.zone_servers import ZoneServers
 class Bounds(NamedTuple):
     """How much of one domain is followed, so that none can make the check work without end.
 
-    ``names`` are those of an address; of a domain's addresses together so many more than
-    ``first_names`` of each are followed as ``further_names`` says.
+    Several MX ``records`` may have one of the ``hosts`` for their target. ``names`` are those of an
+    address; of a domain's addresses together so many more than ``first_names`` of each are followed
+    as ``further_names`` says.
     """
 
     hosts: int = 100
+    records: int = 200
     addresses: int = 500
     names: int = 100
     first_names: int = 4
@@ -93,7 +94,7 @@ class Iprevs:
         self._bounds = bounds
         self._reverse = reverse
         self._first: dict[Address, Promise[Iprev]] = {}
-        self._whole: dict[tuple[Address, int], Promise[Iprev]] = {}
+        self._whole: dict[tuple[Address, tuple[Name, ...], int], Promise[Iprev]] = {}
 
     def first(self, address: Address) -> Promise[Iprev]:
         """Follow the first names of an address."""
@@ -101,15 +102,15 @@ class Iprevs:
             self._first[address] = start(self._walk(address))
         return self._first[address]
 
-    def further(self, first: Iprev, count: int) -> Promise[Iprev]:
-        """Follow so many names more of an address whose first ones were."""
-        key = (first.address, count)
+    def further(self, first: Iprev, own: tuple[Name, ...], count: int) -> Promise[Iprev]:
+        """Follow so many names more of an address, its mail hosts' ``own`` before the others."""
+        key = (first.address, own, count)
         if key not in self._whole:
-            self._whole[key] = start(self._walk_on(first, count))
+            self._whole[key] = start(self._walk_on(first, own, count))
         return self._whole[key]
 
     async def _walk(self, address: Address) -> Iprev:
-        if unusable_as(address) or not self._reverse:
+        if not has_reverse(address) or not self._reverse:
             return Iprev(address, None)
         ptr = await self._lookups.ask(reverse_name(address), PTR)
         zone_answers = start(self._ask_zones((reverse_name(address), *ptr.aliases)))
@@ -118,10 +119,11 @@ class Iprevs:
         left_out = len(targets) - len(names)
         return Iprev(address, ptr, names, left_out, await zone_answers)
 
-    async def _walk_on(self, first: Iprev, count: int) -> Iprev:
+    async def _walk_on(self, first: Iprev, own: tuple[Name, ...], count: int) -> Iprev:
         assert first.ptr is not None
-        done = len(first.names)
-        more = await self._names(first.address, _ptr_targets(first.ptr)[done : done + count])
+        others = _ptr_targets(first.ptr)[len(first.names) :]
+        others.sort(key=lambda name: name not in own)
+        more = await self._names(first.address, others[:count])
         return dataclasses.replace(
             first, names=(*first.names, *more), left_out=first.left_out - len(more)
         )
@@ -181,14 +183,10 @@ class Walk:
         mx = await self._lookups.ask(name, MX)
         domain = Subject(name, mx)
         zone_answers = start(self._ask_zone(mx))
-        targets: dict[Name, Target] = {}
-        if not domain.null_mx:
-            for record in sorted(mx.records, key=lambda mx: (mx.preference, mx.exchange)):
-                target = Target(Role.MX, record.exchange, record.preference)
-                targets.setdefault(record.exchange, target)
+        targets = [] if domain.null_mx else _mx_targets(mx)
         if mx.outcome is Outcome.NODATA:
-            targets[name] = Target(Role.IMPLICIT_MX, name)
-        walked = await self._hosts(domain, list(targets.values()), spf)
+            targets = [Target(Role.IMPLICIT_MX, name)]
+        walked = await self._hosts(domain, targets, spf)
         return dataclasses.replace(walked, zone_answers=await zone_answers, spf=await spf)
 
     async def sender(self, sender: Union[Name, Address]) -> Subject:
@@ -217,7 +215,9 @@ class Walk:
         """Return the subject with its hosts and their addresses, those that SPF allows last."""
         addresses = _Addresses(self._iprevs, self._smtp, self._ignored, self._bounds)
         wanted = [t for t in targets if t.name is None or not self._ignored.host(t.name)]
-        followed = wanted[: self._bounds.hosts]
+        names = [*dict.fromkeys(target.name for target in wanted)][: self._bounds.hosts]
+        followed = [target for target in wanted if target.name in names][: self._bounds.records]
+        left_out = {target.name for target in wanted} - {target.name for target in followed}
         looked_up = start(side_by_side(self._look_up(t, addresses) for t in followed))
         allowed = _spf_targets(await spf if spf is not None else None)
         answers = [
@@ -233,15 +233,16 @@ class Walk:
         return dataclasses.replace(
             subject,
             hosts=_with_addresses(hosts, iprevs, greetings),
-            left_out_hosts=len(wanted) - len(followed),
+            left_out_hosts=len(left_out),
             left_out_addresses=len(addresses.left_out),
-            ignored_hosts=len(targets) - len(wanted),
+            ignored_hosts=len({t.name for t in targets} - {t.name for t in wanted}),
             ignored_addresses=len(addresses.ignored),
         )
 
     async def _look_up(self, target: Target, addresses: _Addresses) -> list[Answer]:
         addresses.known(target.given, target)
-        if target.name is None or target.name == ROOT or address_in_letters(target.name):
+        # Receivers throw an MX away whose target is no host name, whatever addresses that has.
+        if target.name is None or (target.role is Role.MX and not is_host_name(target.name)):
             return []
         return await side_by_side(
             self._family(target, target.name, rdtype, addresses) for rdtype in self._rdtypes
@@ -300,15 +301,33 @@ class _Addresses:
         budget = self._bounds.further_names
         whole = []
         for iprev in first:
-            most = self._bounds.names - len(iprev.names)
-            further = min(iprev.left_out, most, budget)
-            budget -= further
-            whole.append(self._iprevs.further(iprev, further) if further else None)
+            own = _own_names(iprev, hosts) if iprev.left_out else ()
+            most = min(self._bounds.names - len(iprev.names), iprev.left_out)
+            further = min(most, max(budget, len(own)))
+            budget -= min(further, budget)
+            whole.append(self._iprevs.further(iprev, own, further) if further else None)
         iprevs = [
             iprev if promise is None else await promise for iprev, promise in zip(first, whole)
         ]
         greetings = {a: await promise for a, promise in self._greetings.items() if a in followed}
         return dict(zip(followed, iprevs)), greetings
+
+
+def _own_names(iprev: Iprev, hosts: Iterable[MailHost]) -> tuple[Name, ...]:
+    """Return the names of the hosts that have an address, as far as they are not followed yet."""
+    having = (host for host in hosts if iprev.address in host.all_addresses)
+    names = {name for host in having for name in host.names}
+    assert iprev.ptr is not None
+    return tuple(name for name in _ptr_targets(iprev.ptr)[len(iprev.names) :] if name in names)
+
+
+def _mx_targets(mx: Answer) -> list[Target]:
+    """Return the targets of MX records, each record for itself: two may have the same target."""
+    records = sorted(mx.records, key=lambda record: (record.preference, record.exchange))
+    if all(record.exchange == ROOT for record in records):
+        # One of them may say that there is no mail (RFC 7505, 3); the others are at fault.
+        records = [record for record in records if record.preference] or records
+    return [Target(Role.MX, record.exchange, record.preference) for record in records]
 
 
 def _spf_targets(facts: Optional[SpfFacts]) -> list[Target]:

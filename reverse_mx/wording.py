@@ -9,6 +9,7 @@ import dns.edns
 import dns.rcode
 from dns.rdatatype import MX, PTR
 
+from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Outcome, Question
 from reverse_mx.cures import Cure, Reload
 from reverse_mx.facts import (
@@ -27,12 +28,11 @@ from reverse_mx.facts import (
 from reverse_mx.findings import LeftOut, Problem
 from reverse_mx.names import (
     ARPA,
+    ROOT,
     Address,
     Name,
     address_in_letters,
     has_domain_twice,
-    private_by,
-    unusable_as,
 )
 from reverse_mx.smtp import MOST_GREETING
 from reverse_mx.smtp_reply import Ending, Greeting
@@ -159,8 +159,11 @@ class Wording:
     def _invalid_mx(self, fact: MailHost, _: None) -> Sentence:
         assert fact.name is not None
         address = address_in_letters(fact.name)
-        what = f"{address} is an IP address" if address else ". is the root domain"
-        return Sentence("MX target", f"{what}, not a host name")
+        if address:
+            return Sentence("MX target", f"{address} is an IP address, not a host name")
+        if fact.name == ROOT:
+            return Sentence("MX target", ". is the root domain, not a host name")
+        return Sentence("MX target", f"{self.name(fact.name)} is no host name")
 
     def _mx_is_alias(self, fact: MailHost, _: None) -> Sentence:
         text = f"is an MX target and an alias of {self.name(fact.names[-1])} (CNAME)"
@@ -209,7 +212,8 @@ class Wording:
     def _mixed_ptr(self, fact: MailAddress, _: None) -> Sentence:
         refuted = fact.iprev.refuted
         do = "does" if len(refuted) == 1 else "do"
-        some = f"has {len(fact.iprev.names)} PTR names, of which {self.names(refuted)}"
+        number = len(fact.iprev.names) + fact.iprev.left_out
+        some = f"has {number} PTR names, of which {self.names(refuted)}"
         return Sentence(self._address(fact), f"{some} {do} not resolve back to it")
 
     def _name_mismatch(self, fact: MailAddress, _: None) -> Sentence:

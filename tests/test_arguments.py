@@ -97,6 +97,23 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             id="sender-with-a-blank",
         ),
         pytest.param(
+            ("--sender", "2001:db8::1%eth0"),
+            "--sender: 2001:db8::1%eth0 has : in it; expected a host or an address,"
+            " such as out.example.com",
+            id="sender-with-a-scope",
+        ),
+        pytest.param(
+            ("-d", "::1%<b>"),
+            r"-d/--domain: ::1%\060b\062 has : in it; expected a mail domain such as example.com",
+            id="domain-that-is-no-scoped-address",
+        ),
+        pytest.param(
+            ("-d", "example.com", "--ignore", "fe80::1%x/64"),
+            "--ignore: fe80::1%x/64 is neither a host pattern nor a network; expected a host"
+            " such as '*.example.com' or a network such as 192.0.2.0/24",
+            id="ignored-network-with-a-scope",
+        ),
+        pytest.param(
             ("-d", "example.com", "--ignore", "a b"),
             "--ignore: a b is neither a host pattern nor a network; expected a host such as"
             " '*.example.com' or a network such as 192.0.2.0/24",

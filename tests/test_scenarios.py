@@ -24,7 +24,8 @@ MAIL6 = """
     mail.example.com. AAAA 2001:db8::25
 """
 GOOD = MAIL + "192.0.2.25 PTR mail.example.com."
-MAPPED = str(ipaddress.ip_address("::ffff:127.0.0.1"))  # Python 3.13 writes it in another way
+# Python 3.13 writes it in another way.
+MAPPED = str(ipaddress.ip_address("::ffff:192.0.2.25"))
 LABELS = (
     "mail_hosts",
     "addresses",
@@ -258,6 +259,47 @@ SCENARIOS = [
         "2 1 0 0 0 0",
     ),
     Scenario(
+        "warn-null-mx-of-another-preference",
+        "example.com. MX 1 .",
+        "WARNING - example.com: takes no mail (null MX) [null-mx]",
+        "mx",
+        "0 0 0 0 0 0",
+    ),
+    Scenario(
+        "crit-null-mx-twice",
+        "example.com. MX 0 .\nexample.com. MX 1 .",
+        "CRITICAL - example.com: MX target . is the root domain, not a host name [invalid-mx]",
+        "mx",
+        "1 0 0 0 0 0",
+    ),
+    *(
+        Scenario(
+            f"crit-mx-is-no-host-name-{kind}",
+            f"example.com. MX 10 {target}.\n{target}. A 192.0.2.25",
+            f"CRITICAL - example.com: MX target {shown} is no host name [invalid-mx]",
+            "mx",
+            "1 0 0 0 0 0",
+        )
+        for kind, target, shown in (
+            ("comma", r"mail.example.com\,", r"mail.example.com\044"),
+            ("blank", r"10\032mail.example.com", r"10\032mail.example.com"),
+            ("port", r"mail.example.com:25", r"mail.example.com\05825"),
+            ("hyphen-first", "-mail.example.com", "-mail.example.com"),
+            ("hyphen-last", "mail-.example.com", "mail-.example.com"),
+            ("all-numeric", "25.2", "25.2"),
+            ("wildcard", "*.example.com", "*.example.com"),
+            ("not-ascii", r"m\195\164il.example.com", r"m\195\164il.example.com"),
+            ("scoped-address", r"::1%<b>", r"\058\0581\037\060b\062"),
+        )
+    ),
+    Scenario(
+        "crit-dead-mail-host-of-two-preferences",
+        "example.com. MX 10 mail.example.com.\nexample.com. MX 20 mail.example.com.",
+        "CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN) [no-address]",
+        "mx address",
+        "1 0 0 0 0 0",
+    ),
+    Scenario(
         "crit-mx-is-ipv4-address",
         "example.com. MX 10 192.0.2.25.",
         "CRITICAL - example.com: MX target 192.0.2.25 is an IP address, not a host name"
@@ -361,7 +403,6 @@ SCENARIOS = [
         for kind, rdtype, address, shown, text in (
             ("loopback", "A", "127.0.0.1", "127.0.0.1", "a loopback"),
             ("loopback6", "AAAA", "::1", "::1", "a loopback"),
-            ("loopback-mapped", "AAAA", "::ffff:127.0.0.1", MAPPED, "a loopback"),
             ("unspecified", "A", "0.0.0.0", "0.0.0.0", "an unspecified"),
             ("unspecified6", "AAAA", "::", "::", "an unspecified"),
             ("link-local", "A", "169.254.1.1", "169.254.1.1", "a link-local"),
@@ -369,6 +410,20 @@ SCENARIOS = [
             ("multicast", "A", "224.0.0.1", "224.0.0.1", "a multicast"),
             ("multicast6", "AAAA", "ff02::1", "ff02::1", "a multicast"),
             ("broadcast", "A", "255.255.255.255", "255.255.255.255", "the broadcast"),
+            ("this-network", "A", "0.1.2.3", "0.1.2.3", "a this-network"),
+            ("reserved", "A", "240.0.0.1", "240.0.0.1", "a reserved"),
+            ("reserved-last", "A", "255.255.255.254", "255.255.255.254", "a reserved"),
+            ("protocol", "A", "192.0.0.170", "192.0.0.170", "a protocol"),
+            ("protocol6", "AAAA", "2001:100::1", "2001:100::1", "a protocol"),
+            ("dummy", "A", "192.0.0.8", "192.0.0.8", "a dummy"),
+            ("benchmarking", "A", "198.19.0.25", "198.19.0.25", "a benchmarking"),
+            ("benchmarking6", "AAAA", "2001:2::25", "2001:2::25", "a benchmarking"),
+            ("discard-only", "AAAA", "100::1", "100::1", "a discard-only"),
+            ("segment-routing", "AAAA", "5f00::1", "5f00::1", "a segment-routing"),
+            ("site-local", "AAAA", "fec0::1", "fec0::1", "a site-local"),
+            ("site-local-last", "AAAA", "feff::1", "feff::1", "a site-local"),
+            ("mapped", "AAAA", "::ffff:192.0.2.25", MAPPED, "an IPv4-mapped"),
+            ("compatible", "AAAA", "::c000:219", "::c000:219", "an IPv4-compatible"),
         )
     ),
     *(
@@ -388,10 +443,26 @@ SCENARIOS = [
         )
         for rfc, addresses in (
             ("RFC 1918", "10.0.0.25 10.255.255.25 172.16.0.25 172.31.255.25 192.168.255.25"),
+            ("RFC 6598", "100.64.0.25 100.127.255.25"),
             ("RFC 4193", "fc00::25 fdff::25"),
             ("", "11.0.0.25 172.15.0.25 172.32.0.25 192.169.0.25 fbff::25 fe00::25"),
+            ("", "100.63.0.25 100.128.0.25 192.0.0.10 192.0.1.25 198.17.0.25 198.20.0.25"),
+            ("", "203.0.113.25 2001:1::2 2001:200::25 3fff::25 64:ff9b:2::25"),
         )
         for address in addresses.split()
+    ),
+    Scenario(
+        "ok-address-translated-by-the-resolver-needs-no-ptr",
+        GOOD + "\nmail.example.com. AAAA 64:ff9b::192.0.2.25",
+        "OK - example.com: 1 mail host, 2 addresses, reverse DNS matches",
+        counts="1 2 0 0 0 0",
+    ),
+    Scenario(
+        "ok-address-translated-locally-is-all-that-is-seen",
+        GOOD + "\nmail.example.com. AAAA 64:ff9b:1::192.0.2.25",
+        "OK - example.com: 1 mail host, 1 address, reverse DNS not checked, as all is translated",
+        "mx address",
+        arguments="-6 -d example.com",
     ),
     Scenario(
         "ok-private-address-by-default",
@@ -1028,6 +1099,33 @@ SCENARIOS = [
         "WARNING - example.com: 7 addresses were left out [too-many]",
         "mx address ptr confirm",
         "1 500 0 0 0 0",
+    ),
+    *(
+        Scenario(
+            f"warn-too-many-ptr-names-to-say-that-none-{id}",
+            MAIL
+            + "\n".join(f"192.0.2.25 PTR {label}{i:03d}.example.org." for i in range(101))
+            + f"\n{forward}",
+            "WARNING - example.com: 192.0.2.25 (mail.example.com) has 1 PTR names that were left"
+            " out [too-many]",
+            "mx address ptr" + " confirm" * (label != "-"),
+        )
+        for id, label, forward in (
+            ("leads-back", "n", "*.example.org. A 192.0.2.99"),
+            ("is-a-host-name", "-", ""),
+            ("fits", "n", "*.example.org. A 192.0.2.25"),
+        )
+    ),
+    Scenario(
+        "warn-too-many-ptr-names-the-hosts-own-is-followed-first",
+        MAIL
+        + "192.0.2.25 PTR mail.example.com.\n"
+        + "\n".join(f"192.0.2.25 PTR a{i:03d}.example.com." for i in range(102))
+        + "\n*.example.com. A 192.0.2.99",
+        "WARNING - example.com: 192.0.2.25 (mail.example.com) has 103 PTR names, of which"
+        " a000.example.com, a001.example.com, a002.example.com, a003.example.com, 95 more do not"
+        " resolve back to it [mixed-ptr]; 192.0.2.25 (mail.example.com) has 3 PTR names that were"
+        " left out [too-many]",
     ),
     Scenario(
         "warn-too-many-ptr-names",
