@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
@@ -11,7 +11,7 @@ from reverse_mx.addresses import private_by
 from reverse_mx.answer import Answer, Content, Outcome, Question
 from reverse_mx.cures import Cure, cures
 from reverse_mx.facts import Edge, Lameness, MailAddress, ServerAnswer, Zone, ZoneAnswers
-from reverse_mx.findings import FINDINGS, Problem
+from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Loop, side_by_side, start
 from reverse_mx.names import ARPA, IN_ADDR, IP6, ROOT, Name, is_private_reverse
@@ -134,13 +134,13 @@ class Advisor:
         self._told.add((problem.finding, stage))
         private = isinstance(problem.fact, MailAddress) and private_by(problem.fact.address)
         reactions = [
-            str(reaction._replace(stages=()))
+            reaction
             for reaction in FINDINGS[problem.finding].reactions
             if not reaction.stages or stage in reaction.stages
             if not (private and reaction.public)
         ]
         if reactions:
-            yield Line(f"meanwhile: {'; '.join(reactions)}", prose=True)
+            yield Line(f"meanwhile: {'; '.join(_in_short(reactions))}", prose=True)
 
     def _zone_lines(self, zone: Zone) -> Iterator[Line]:
         name = self._wording.name(zone.name)
@@ -237,6 +237,29 @@ def _cause(failed: Answer, unchecked: Answer, answers: Optional[ZoneAnswers]) ->
     if {answer.lame for answer in answers.answers} <= silent:
         return Cause.SILENT_SERVERS
     return Cause.USELESS_SERVERS
+
+
+def _in_short(reactions: Sequence[Reaction]) -> Iterator[str]:
+    """Yield what receivers do, each named once; ``--findings`` has the settings that make them."""
+    worst: dict[str, list[Reaction]] = {}
+    for reaction in reactions:
+        worst.setdefault(reaction.receiver, []).append(reaction)
+    verdicts: dict[str, list[str]] = {}
+    for receiver, own in worst.items():
+        # With another setting the same receiver may well accept.
+        harsh = [reaction for reaction in own if reaction.verdict != "accepts"] or own
+        codes = ", ".join(dict.fromkeys(reaction.code for reaction in harsh if reaction.code))
+        named = f"{receiver} ({codes})" if codes else receiver
+        verdicts.setdefault(harsh[0].verdict, []).append(named)
+    for verdict, receivers in verdicts.items():
+        yield (
+            f"{_BY[verdict]} {', '.join(receivers)}"
+            if verdict in _BY
+            else (f"{', '.join(receivers)} {verdict}")
+        )
+
+
+_BY = {"refuses": "refused by", "defers": "deferred by", "accepts": "accepted by"}
 
 
 def _said(answer: ServerAnswer) -> str:

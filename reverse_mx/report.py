@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional, TextIO, Union
 
 import nagiosplugin
@@ -12,13 +13,22 @@ from nagiosplugin.state import Ok, ServiceState
 from reverse_mx.addresses import translated_by
 from reverse_mx.advice import Advisor
 from reverse_mx.answer import Answer, Outcome, unique
-from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject, ZoneAnswers
+from reverse_mx.facts import (
+    Edge,
+    MailAddress,
+    MailHost,
+    PtrName,
+    ServerAnswer,
+    SpfFacts,
+    Subject,
+    ZoneAnswers,
+)
 from reverse_mx.findings import FINDINGS, PERFDATA, WORST_FIRST, Judgement, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
-from reverse_mx.spf_record import SpfLarge, SpfLeftOut
-from reverse_mx.text import counted, in_line, show_name, wrap
-from reverse_mx.wording import Wording, denial, reason, show_greeting, show_question
+from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut
+from reverse_mx.text import counted, in_line, shortened, show_name, wrap
+from reverse_mx.wording import Sentence, Wording, denial, reason, show_greeting, show_question
 
 # Most schedulers' lists and messages cut off longer lines.
 STATUS_LINE = 500
@@ -50,13 +60,14 @@ class Check(nagiosplugin.Check):
         super().__call__()
         self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
         if self._advisor is not None:
-            problems = (problem for _, problem in _problems(self.results))
+            problems = (entry.problem for entry in _entries(self.results))
             self._advisor.inquire(problem for problem in problems if problem.state is not Ok)
 
 
 class ChainSummary(nagiosplugin.Summary):
     """The status line names the problems, worst first; the long output draws the chain.
 
+    The long output begins with what to do: Icinga Web shows five lines of it until it is unfolded.
     ``verbosity`` is the number of ``-v``: from 2 on every lookup is listed.
     """
 
@@ -74,13 +85,9 @@ class ChainSummary(nagiosplugin.Summary):
         of = self._wording.of(subjects[0].of)
         of = of if len(subjects) == 1 else f"{len(subjects)} {_kind(subjects)}"
         size = _size(_count(results, "mail_hosts"), _count(results, "addresses"))
-        accepted = [
-            self._problem(problem)
-            for _, problem in _problems(results)
-            if FINDINGS[problem.finding].default is not Ok
-        ]
+        accepted = [e for e in _entries(results) if FINDINGS[e.problem.finding].default is not Ok]
         if accepted:
-            return _fit(f"{of}: {size}, accepted: ", accepted)
+            return self._fit(f"{of}: {size}, accepted: ", accepted, len(subjects) > 1)
         reverse = "matches" if "missing_ptr" in results else "not checked"
         if not _count(results, "addresses"):
             reverse = "not checked, as all is ignored"
@@ -90,27 +97,57 @@ class ChainSummary(nagiosplugin.Summary):
 
     def problem(self, results: nagiosplugin.Results) -> str:
         subjects = _subjects(results)
-        bad = [pair for pair in _problems(results) if pair[1].state is not Ok]
-        bad.sort(key=lambda pair: WORST_FIRST.index(pair[1].state))
+        bad = [entry for entry in _entries(results) if entry.problem.state is not Ok]
         if len(subjects) == 1:
-            head = f"{self._wording.of(subjects[0].of)}: "
-            return _fit(head, [self._problem(problem) for _, problem in bad])
-        having = len({subject for subject, _ in bad if subject is not None})
-        return _fit(
-            f"{having} of {len(subjects)} {_kind(subjects)}"
-            f" {'has' if having == 1 else 'have'} problems: ",
-            [
-                f"{self._wording.of(subject.of)}: {self._problem(problem)}"
-                if subject is not None
-                else self._problem(problem)
-                for subject, problem in bad
-            ],
-        )
+            return self._fit(f"{self._wording.of(subjects[0].of)}: ", bad, False)
+        having = len({subject for entry in bad for subject in entry.subjects})
+        have = "has" if having == 1 else "have"
+        head = f"{having} of {len(subjects)} {_kind(subjects)} {have} problems: "
+        return self._fit(head, bad, True)
+
+    def _fit(self, head: str, entries: Sequence[Entry], many: bool) -> str:
+        """Join the problems that fit into the status line, and count the others.
+
+        The text of the first may be cut, so that what is worst is always named with its finding.
+        An address, or a PTR name, is not named again for the next thing that is wrong with it.
+        """
+        room = STATUS_LINE - len("REVERSE_MX CRITICAL - ") - len("; 99999 more problems, see -v")
+        alike: dict[object, list[tuple[Entry, Sentence]]] = {}
+        for entry in entries:
+            sentence = self._wording.problem(entry.problem)
+            key = (entry.label(self._wording), sentence.subject) if sentence.subject else entry
+            alike.setdefault(key, []).append((entry, sentence))
+        line = head
+        left_out = 0
+        for group in alike.values():
+            before: Optional[Sentence] = None
+            for entry, sentence in group:
+                if before is None:
+                    label = f"{entry.label(self._wording)}: " if many and entry.subjects else ""
+                    part = f"{'; ' * (line != head)}{label}{sentence}"
+                elif sentence.ptr and sentence.ptr == before.ptr:
+                    part = f", {sentence.text}"
+                else:
+                    part = f", {sentence.predicate}"
+                name = f" [{entry.problem.finding}]" * bool(entry.problem.finding)
+                if line == head:
+                    part = shortened(part, room - len(line) - len(name) - 1)
+                part += name
+                if len(line) + len(part) < room:
+                    line += part
+                    before = sentence
+                else:
+                    left_out += 1
+        if left_out:
+            more = f"{left_out} more problem{'s' * (left_out > 1)}, see -v"
+            line += f"; {more}"
+        return line
 
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
-        lines: list[str] = []
+        subjects = _subjects(results)
+        lines = [line for entry in _entries(results) for line in self._entry(entry, len(subjects))]
         lookups: list[Answer] = []
-        many = sum(subject.mx is not None for subject in _subjects(results)) > 1
+        many = sum(subject.mx is not None for subject in subjects) > 1
         for judgements in _chains(results):
             subject = _fact(judgements[0])
             sound = all(judgement.state is Ok for judgement in judgements)
@@ -122,33 +159,71 @@ class ChainSummary(nagiosplugin.Summary):
             lines += [f"{STEP}{_lookup_line(answer)}" for answer in unique(lookups)]
         return lines
 
-    def _draw(self, judgements: Iterable[Judgement]) -> Iterator[str]:
-        told: set[str] = set()
-        for judgement in judgements:
-            fact = _fact(judgement)
-            depth, lines = self._chain.link(_kind_of(judgement), fact)
-            state = f"   {str(judgement.state).upper()}"
-            is_end = _kind_of(judgement) == "address"
-            yield from (f"{STEP * depth}{line}{state * is_end}" for line in lines)
-            for problem in judgement.problems:
-                # The zone of several addresses has the same lame server each time.
-                text = self._problem(problem)
-                if text not in told or not isinstance(fact, ZoneAnswers):
-                    told.add(text)
-                    yield from self._problem_lines(problem, depth + 1)
-
-    def _problem_lines(self, problem: Problem, depth: int) -> Iterator[str]:
-        state = "NOTE" if problem.state is Ok else str(problem.state).upper()
-        text = self._wording.problem(problem, apart=True)
-        yield f"{STEP * depth}{state} [{problem.finding}] {text}"
+    def _entry(self, entry: Entry, subjects: int) -> Iterator[str]:
+        """Yield a problem, and what to do about it."""
+        problem = entry.problem
+        label = f"{entry.label(self._wording)}: " if subjects > 1 and entry.subjects else ""
+        name = f"{problem.finding}: " if problem.finding else ""
+        yield f"{_ball(problem.state)} {name}{label}{self._wording.problem(problem)}"
         if self._advisor is not None and problem.state is not Ok:
             for line in self._advisor.lines(problem):
-                indent = STEP * (depth + 1 + line.depth)
+                indent = STEP * (1 + line.depth)
                 yield from wrap(line.text, indent, STEP) if line.prose else [indent + line.text]
 
-    def _problem(self, problem: Problem) -> str:
-        name = f" [{problem.finding}]" if problem.finding else ""
-        return f"{self._wording.problem(problem)}{name}"
+    def _draw(self, judgements: Iterable[Judgement]) -> Iterator[str]:
+        """Yield the links of a chain, an address with its state."""
+        for judgement in judgements:
+            kind = _kind_of(judgement)
+            depth, lines = self._chain.link(kind, _fact(judgement))
+            state = f"{_ball(judgement.state)} " if kind == "address" else ""
+            yield from (f"{STEP * depth}{state}{line}" for line in lines)
+
+
+def _ball(state: ServiceState) -> str:
+    """Return a state as Icinga Web draws it: a coloured ball."""
+    return f"[{str(state).upper()}]"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entry:
+    """A problem with the subjects that have it, none for a threshold of the whole run."""
+
+    problem: Problem
+    subjects: list[Subject]
+
+    def label(self, wording: Wording) -> str:
+        """Return whose problem it is."""
+        if len(self.subjects) > 1:
+            return f"{len(self.subjects)} {_kind(self.subjects)}"
+        return wording.of(self.subjects[0].of) if self.subjects else ""
+
+
+def _entries(results: nagiosplugin.Results) -> list[Entry]:
+    """Return the problems, worst first; one that many subjects share is one."""
+    entries: dict[object, Entry] = {}
+    for subject, problem in _problems(results):
+        entry = entries.setdefault(_fault(subject, problem), Entry(problem, []))
+        if subject is not None and subject not in entry.subjects[-1:]:
+            entry.subjects.append(subject)
+    return sorted(entries.values(), key=lambda entry: WORST_FIRST.index(entry.problem.state))
+
+
+def _fault(subject: Optional[Subject], problem: Problem) -> object:
+    """Return what is the same of problems that are one fault, however many subjects have it."""
+    fact, about = problem.fact, problem.about
+    if isinstance(about, Edge):
+        return problem.finding, about.stage, about.answer
+    if isinstance(fact, MailAddress):
+        return problem.finding, fact.address, about.name if isinstance(about, PtrName) else None
+    if isinstance(fact, ZoneAnswers):
+        # The zone of several addresses has the same lame server each time.
+        server = (about.server, about.address) if isinstance(about, ServerAnswer) else None
+        return problem.finding, fact.zone.name, server or fact.question
+    if isinstance(fact, MailHost) and problem.finding == "no-address":
+        return problem.finding, fact.name
+    if isinstance(fact, SpfFacts) and isinstance(about, SpfError) and about.chain:
+        return problem.finding, about._replace(chain=about.chain[-1:])
+    return subject, problem.finding, fact, about
 
 
 class Chain:
@@ -160,7 +235,7 @@ class Chain:
     def sound(self, subject: Subject) -> str:
         """Return a subject without problems in one line."""
         size = _size(len(subject.mail_hosts), len(subject.addresses))
-        return f"{self._subject(subject)}: {size}   OK"
+        return f"{_ball(Ok)} {self._subject(subject)}: {size}"
 
     def link(self, kind: str, fact: Any) -> tuple[int, list[str]]:
         """Return how deep a fact hangs in the chain, and the lines that show it."""
@@ -283,23 +358,6 @@ def _problems(results: nagiosplugin.Results) -> Iterator[tuple[Optional[Subject]
 def _count(results: nagiosplugin.Results, name: str) -> int:
     metric = results[name].metric
     return int(metric.value) if metric is not None else 0
-
-
-def _fit(head: str, parts: Iterable[str]) -> str:
-    """Join the parts that fit into the status line, and count the others."""
-    parts = list(dict.fromkeys(parts))
-    room = STATUS_LINE - len("REVERSE_MX CRITICAL - ") - len("; 99999 more problems, see -v")
-    line = head
-    left_out = 0
-    for part in parts:
-        if len(line) + len(part) + 2 < room:
-            line += part if line == head else f"; {part}"
-        else:
-            left_out += 1
-    if left_out:
-        more = f"{left_out} {'more ' if line != head else ''}problem{'s' * (left_out > 1)}, see -v"
-        line += more if line == head else f"; {more}"
-    return line
 
 
 def _lookup_line(answer: Answer) -> str:

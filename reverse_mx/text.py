@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -73,6 +74,13 @@ def in_line(parts: Sequence[T], separator: str, show: Callable[[T], str] = str) 
     # What is not shown need not be made: punycode takes its time.
     more = [f"{len(parts) - MOST_IN_LINE} more"] if len(parts) > MOST_IN_LINE else []
     return separator.join([*map(show, parts[:MOST_IN_LINE]), *more])
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text that is safe to print, cut to so many characters, but not within an escape."""
+    if len(text) <= most:
+        return text
+    return re.sub(r"\\\d{0,2}$", "", text[: most - 3]) + "..."
 
 
 def counted(number: int, singular: str, plural: str) -> str:

@@ -50,10 +50,22 @@ from reverse_mx.text import in_line, os_reason, printable, show_name
 
 
 class Sentence(NamedTuple):
-    """What a problem says of what: the subject may be left out where it is clear."""
+    """What a problem says of what.
+
+    ``ptr`` is the PTR name that it speaks of. What two sentences have in common, the subject or
+    the PTR name as well, need not be said twice.
+    """
 
     subject: str
     text: str
+    ptr: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.subject, self.predicate)))
+
+    @property
+    def predicate(self) -> str:
+        return f"has PTR {self.ptr}, {self.text}" if self.ptr else self.text
 
 
 class Wording:
@@ -89,14 +101,11 @@ class Wording:
             "too-many": self._too_many,
         }
 
-    def problem(self, problem: Problem, apart: bool = False) -> str:
-        """Return a problem in one line; ``apart`` is whether it is clear what its subject is."""
+    def problem(self, problem: Problem) -> Sentence:
+        """Return what a problem says."""
         if not problem.finding:
-            return str(problem.about)
-        sentence = self._sentences[problem.finding](problem.fact, problem.about)
-        # What failed, or whose word it is, is not clear from the fact.
-        known = apart and not isinstance(problem.about, (Edge, ServerAnswer))
-        return sentence.text if known or not sentence.subject else " ".join(sentence)
+            return Sentence("", str(problem.about))
+        return self._sentences[problem.finding](problem.fact, problem.about)
 
     def name(self, name: Name) -> str:
         return show_name(name, self._idn)
@@ -199,15 +208,15 @@ class Wording:
     def _unconfirmed_ptr(self, fact: MailAddress, _: None) -> Sentence:
         names = fact.iprev.names
         which = "which does not resolve" if len(names) == 1 else "none of which resolves"
-        text = f"has PTR {self.names(names)}, {which} back to it"
+        text = f"{which} back to it"
         if any(name.name.is_subdomain(ARPA) for name in names):
             text += " (is a final dot missing in the zone?)"
-        return Sentence(self._address(fact), text)
+        return Sentence(self._address(fact), text, self.names(names))
 
     def _invalid_ptr(self, fact: MailAddress, _: None) -> Sentence:
         names = fact.iprev.names
         which = "which is no" if len(names) == 1 else "none of which is a"
-        return Sentence(self._address(fact), f"has PTR {self.names(names)}, {which} host name")
+        return Sentence(self._address(fact), f"{which} host name", self.names(names))
 
     def _mixed_ptr(self, fact: MailAddress, _: None) -> Sentence:
         refuted = fact.iprev.refuted
@@ -217,16 +226,15 @@ class Wording:
         return Sentence(self._address(fact), f"{some} {do} not resolve back to it")
 
     def _name_mismatch(self, fact: MailAddress, _: None) -> Sentence:
-        text = f"has PTR {self.names(fact.iprev.names)}, not the name of the mail host"
-        return Sentence(self._address(fact), text)
+        names = self.names(fact.iprev.names)
+        return Sentence(self._address(fact), "not the name of the mail host", names)
 
     def _underscore_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
-        text = f"has PTR {self.name(name.name)}, with an underscore"
-        return Sentence(self._address(fact), text)
+        return Sentence(self._address(fact), "with an underscore", self.name(name.name))
 
     def _generic_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
-        text = f"has PTR {self.name(name.name)}, which spells out the address"
-        return Sentence(self._address(fact), text)
+        text = "which spells out the address"
+        return Sentence(self._address(fact), text, self.name(name.name))
 
     def _failed_lookup(self, fact: object, edge: Edge) -> Sentence:
         return Sentence(self._lookup(fact, edge), f"failed: {reason(edge.answer)}")

@@ -213,9 +213,9 @@ def test_chain_names_the_server_that_denies_a_ptr_name(plugin: Plugin) -> None:
     with servers(text + "! www.example.com. A nxdomain", text) as (first, second):
         output = plugin.ask(first, "-s", second.address, "-d", "example.com", "-v")
     assert output.code == 2
-    assert output.long[2] == (
-        "    192.0.2.25 PTR www.example.com (no A, NXDOMAIN from"
-        f" 127.0.0.1#{first.port})   CRITICAL"
+    assert output.long[-1] == (
+        "    [CRITICAL] 192.0.2.25 PTR www.example.com (no A, NXDOMAIN from"
+        f" 127.0.0.1#{first.port})"
     )
 
 
@@ -286,20 +286,18 @@ def test_six_endings_have_six_texts(plugin: Plugin) -> None:
     assert output.code == 2
     told = "\n".join(re.sub(r"[0-9.]+ (s|ms)\b", r"N \1", line) for line in output.long)
     for line in (
-        "    192.0.2.1 (no PTR, NXDOMAIN)   CRITICAL\n"
-        "      CRITICAL [missing-ptr] has no PTR record (NXDOMAIN)\n",
-        "    192.0.2.2 (no PTR, NODATA)   CRITICAL\n"
-        "      CRITICAL [missing-ptr] has no PTR record (NODATA)\n",
-        "    192.0.2.3 (PTR lookup failed)   CRITICAL\n"
-        f"      CRITICAL [dns-failure] {of[3]} failed: SERVFAIL (EDE 22 No Reachable Authority)"
-        f" {at}\n",
-        "    192.0.2.4 (PTR lookup failed)   CRITICAL\n"
-        f"      CRITICAL [dns-failure] {of[4]} failed: REFUSED {at}\n",
-        "    192.0.2.5 (PTR lookup failed)   UNKNOWN\n"
-        f"      UNKNOWN [dns-timeout] {of[5]} timed out: no answer {at} in N s\n",
-        "    192.0.2.6 (PTR lookup failed)   CRITICAL\n"
-        f"      CRITICAL [dns-failure] {of[6]} failed: referral to ns.example (no recursion)"
-        f" {at}\n",
+        "[CRITICAL] missing-ptr: 192.0.2.1 (mail.example.com) has no PTR record (NXDOMAIN)\n",
+        "[CRITICAL] missing-ptr: 192.0.2.2 (mail.example.com) has no PTR record (NODATA)\n",
+        f"[CRITICAL] dns-failure: {of[3]} failed: SERVFAIL (EDE 22 No Reachable Authority) {at}\n",
+        f"[CRITICAL] dns-failure: {of[4]} failed: REFUSED {at}\n",
+        f"[UNKNOWN] dns-timeout: {of[5]} timed out: no answer {at} in N s\n",
+        f"[CRITICAL] dns-failure: {of[6]} failed: referral to ns.example (no recursion) {at}\n",
+        "    [CRITICAL] 192.0.2.1 (no PTR, NXDOMAIN)\n"
+        "    [CRITICAL] 192.0.2.2 (no PTR, NODATA)\n"
+        "    [CRITICAL] 192.0.2.3 (PTR lookup failed)\n"
+        "    [CRITICAL] 192.0.2.4 (PTR lookup failed)\n"
+        "    [UNKNOWN] 192.0.2.5 (PTR lookup failed)\n"
+        "    [CRITICAL] 192.0.2.6 (PTR lookup failed)\n",
         f"  PTR 1.2.0.192.in-addr.arpa: NXDOMAIN, {at}, N ms\n",
         f"  PTR 2.2.0.192.in-addr.arpa: NODATA, {at}, N ms\n",
         f"  PTR 4.2.0.192.in-addr.arpa: failure, REFUSED {at}, N ms\n",

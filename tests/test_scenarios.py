@@ -354,8 +354,8 @@ SCENARIOS = [
         example.com. MX 10 mail.example.com.
         mail.example.com. CNAME gone.example.net.
         """,
-        "CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN) [no-address];"
-        " mail.example.com is an MX target and an alias of gone.example.net (CNAME)"
+        "CRITICAL - example.com: mail.example.com does not exist (NXDOMAIN) [no-address],"
+        " is an MX target and an alias of gone.example.net (CNAME)"
         " [mx-is-alias]",
         "mx address",
         "1 0 0 0 0 0",
@@ -636,8 +636,8 @@ SCENARIOS = [
         zzz.example.net. A 192.0.2.25
         """,
         "WARNING - example.com: 192.0.2.25 (mail.example.com) has 2 PTR names, of which"
-        " aaa.example.net does not resolve back to it [mixed-ptr];"
-        " 192.0.2.25 (mail.example.com) has PTR aaa.example.net, zzz.example.net,"
+        " aaa.example.net does not resolve back to it [mixed-ptr],"
+        " has PTR aaa.example.net, zzz.example.net,"
         " not the name of the mail host [name-mismatch]",
         counts="1 1 0 0 1 0",
     ),

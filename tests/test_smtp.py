@@ -161,17 +161,20 @@ def test_greeting_is_shown_with_v(program: Program) -> None:
     assert output.long == [
         "example.com",
         "  MX 10 mail.example.com",
-        "    192.0.2.25 PTR mail.example.com A 192.0.2.25   OK",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
         "      SMTP: 220 mail.example.com ESMTP",
     ]
 
 
 def test_no_greeting_is_shown_with_v(program: Program) -> None:
     output, _ = trial(program, "closes-at-once", "-v")
-    assert output.long[3:] == [
+    assert output.long == [
+        "[CRITICAL] smtp-silent: SMTP server 192.0.2.25 (mail.example.com) established the"
+        " connection and then said nothing (it closed the connection)",
+        "example.com",
+        "  MX 10 mail.example.com",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
         "      SMTP: no greeting",
-        "        CRITICAL [smtp-silent] established the connection and then said nothing"
-        " (it closed the connection)",
     ]
 
 

@@ -169,8 +169,8 @@ def test_finds(
     status = f"REVERSE_MX {state} - example.com: {SERVER} {text} [{finding}]"
     code = {"WARNING": 1, "CRITICAL": 2}[state]
     assert (output.status, output.code, output.stderr) == (status, code, "")
-    told = output.long.index(f"      SMTP: {reply}")
-    assert output.long[told + 1] == f"        {state} [{finding}] {text}"
+    assert output.long[0] == f"[{state}] {finding}: {SERVER} {text}"
+    assert output.long[-1] == f"      SMTP: {reply}"
     assert re.fullmatch(r"\d+\.\d+s;;;0", output.perfdata["smtp_time"])
 
 

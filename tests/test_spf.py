@@ -34,8 +34,7 @@ class Said:
 
     def __init__(self, output: Output) -> None:
         text = "\n".join(output.long)
-        # They go on after "SPF of DOMAIN", which the long output leaves out.
-        self.errors = re.findall(r"(?m)^ +[A-Z]+ \[spf-error\] (.*)$", text)
+        self.errors = re.findall(r"(?m)^\[[A-Z]+\] spf-error: SPF of \S+ (.*)$", text)
         self.left_out = re.findall(r"(?m)^  SPF left out: (.*)$", text)
         # The lines of the addresses that a term gives.
         self.terms = {
@@ -1018,9 +1017,9 @@ def test_output_of_a_sound_record(plugin: Plugin) -> None:
     said = Said(output)
     assert said.errors == []
     assert said.left_out == ["ip4:198.51.100.0/24 (256 addresses)", "exists:%{i}.x"]
-    assert said.terms["ip4:192.0.2.40"] == ["192.0.2.40 PTR out.example.com A 192.0.2.40   OK"]
+    assert said.terms["ip4:192.0.2.40"] == ["[OK] 192.0.2.40 PTR out.example.com A 192.0.2.40"]
     assert said.terms["a:out.example.com/31 of _spf.example.net"] == [
-        "192.0.2.41 PTR out2.example.com A 192.0.2.41   OK"
+        "[OK] 192.0.2.41 PTR out2.example.com A 192.0.2.41"
     ]
 
 
@@ -1032,7 +1031,7 @@ def test_addresses_are_held_to_the_same_check(plugin: Plugin) -> None:
         "REVERSE_MX CRITICAL - example.com: 192.0.2.41 has no PTR record (NXDOMAIN) [missing-ptr]"
     )
     line = Said(output).terms["a:out.example.com/31 of _spf.example.net"][0]
-    assert line == "192.0.2.41 (no PTR, NXDOMAIN)   CRITICAL"
+    assert line == "[CRITICAL] 192.0.2.41 (no PTR, NXDOMAIN)"
     assert output.perfdata["missing_ptr"].partition(";")[0] == "1"
 
 
@@ -1065,11 +1064,7 @@ def test_lookup_that_failed(plugin: Plugin) -> None:
     assert output.status == (
         f"REVERSE_MX CRITICAL - example.com: TXT lookup of 1.example.net {failure} [dns-failure]"
     )
-    assert output.long[:3] == [
-        "example.com",
-        "  SPF",
-        f"    CRITICAL [dns-failure] TXT lookup of 1.example.net {failure}",
-    ]
+    assert output.long[0] == f"[CRITICAL] dns-failure: TXT lookup of 1.example.net {failure}"
     assert output.perfdata["dns_errors"].partition(";")[0] == "1"
     assert output.code == 2
 
@@ -1081,12 +1076,15 @@ def test_what_to_do_about_an_error(plugin: Plugin) -> None:
     """
     with NameServer(zone(MAIL + text + spf("v=spf1 moo"))) as server:
         output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
-    assert output.long[1:6] == [
+    assert output.long[-8:] == [
+        "[WARNING] spf-error: SPF of example.com has a syntax error in moo (no such mechanism)",
+        "  fix: the TXT record of example.com",
+        "  in: zone example.com, contact dns@example.com",
+        "    name servers: ns.example.com (?)",
+        "example.com",
         "  SPF",
-        "    WARNING [spf-error] has a syntax error in moo (no such mechanism)",
-        "      fix: the TXT record of example.com",
-        "      in: zone example.com, contact dns@example.com",
-        "        name servers: ns.example.com (?)",
+        "  MX 10 mail.example.com",
+        "    [OK] 203.0.113.25 PTR mail.example.com A 203.0.113.25",
     ]
 
 
