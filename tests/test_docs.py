@@ -185,7 +185,7 @@ def in_words(versions: str) -> str:
 
 def comparable(text: str) -> str:
     """The text without what differs from run to run, and from one Python to the next."""
-    text = re.sub(r"\d+(\.\d+)?(?=s;| ms\b| s\b)", "N", text)
+    text = re.sub(r"\d+(\.\d+)?(?=s;| ms\b| s\b| tries\b)", "N", text)
     # Python 3.9 says "optional arguments:", and before 3.13 repeats the metavar for each option.
     text = text.replace("optional arguments:", "options:")
     text = re.sub(r"(?m)^(  -.*)", lambda line: without_metavars(line[1]), text)
