@@ -47,7 +47,7 @@ try:
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.lookups import Lookups
     from reverse_mx.loop import Loop, side_by_side
-    from reverse_mx.names import Address, Name, spells_address
+    from reverse_mx.names import Address, Name, is_related, key_of, spells_address
     from reverse_mx.options import parse
     from reverse_mx.report import ChainSummary, Check, Progress, WorstFirst
     from reverse_mx.smtp import Smtp
@@ -87,6 +87,24 @@ def failed_lookups(edges: Iterable[Edge]) -> Iterator[Found]:
     for edge in edges:
         if edge.answer.failed:
             yield "dns-timeout" if edge.answer.silence else "dns-failure", edge
+
+
+class OwnHosts:
+    """The mail hosts of a run that are the user's own, whose names are the user's to choose.
+
+    Those are senders, and hosts that are the domain which has them, below or above it.
+    """
+
+    def __init__(self) -> None:
+        self._keys: set[tuple[bytes, ...]] = set()
+
+    def add(self, subject: Subject) -> None:
+        for host in subject.hosts:
+            if host.name is not None and (subject.mx is None or is_related(host.name, subject.of)):
+                self._keys.update(map(key_of, host.names))
+
+    def __contains__(self, address: MailAddress) -> bool:
+        return any(key_of(name) in self._keys for name in address.expected)
 
 
 class FindingsContext(nagiosplugin.Context):
@@ -146,6 +164,10 @@ class HostContext(FindingsContext):
 class AddressContext(FindingsContext):
     """Judges an address: its kind, its PTR names, and whether they lead back."""
 
+    def __init__(self, name: str, policy: Policy, own: OwnHosts) -> None:
+        super().__init__(name, policy)
+        self._own = own
+
     def found(self, fact: MailAddress) -> Iterator[Found]:
         iprev = fact.iprev
         if unusable_as(fact.address):
@@ -163,7 +185,7 @@ class AddressContext(FindingsContext):
         if iprev.confirmed and iprev.refuted:
             yield "mixed-ptr", None
         if fact.mismatched:
-            yield "name-mismatch", None
+            yield "name-mismatch" if fact in self._own else "provider-name", None
         for name in iprev.names:
             if name.confirms(fact.address) and any(b"_" in label for label in name.name.labels):
                 yield "underscore-ptr", name
@@ -229,6 +251,7 @@ class ReverseMX(nagiosplugin.Resource):
         walk: Walk,
         loop: Loop,
         deadline: float,
+        own: OwnHosts,
         reverse: bool,
         progress: Progress,
     ) -> None:
@@ -238,6 +261,7 @@ class ReverseMX(nagiosplugin.Resource):
         self._walk = walk
         self._loop = loop
         self._deadline = deadline
+        self._own = own
         self._reverse = reverse
         self._progress = progress
 
@@ -255,11 +279,12 @@ class ReverseMX(nagiosplugin.Resource):
             for kind, fact in subject.facts:
                 yield nagiosplugin.Metric(kind, fact, context=kind)
         yield from _latencies(seconds, subjects)
-        for name, count in _counts(subjects, self._reverse).items():
+        for name, count in _counts(subjects, self._own, self._reverse).items():
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
     async def _counted(self, walk: Coroutine[Any, Any, Subject]) -> Subject:
         subject = await walk
+        self._own.add(subject)
         self._progress.done(subject)
         return subject
 
@@ -281,16 +306,20 @@ def _latencies(seconds: float, subjects: Iterable[Subject]) -> Iterator[nagiospl
             yield nagiosplugin.Metric(f"{stage}_time", round(slowest[stage], 4), "s", min=0)
 
 
-def _counts(subjects: Sequence[Subject], reverse: bool) -> dict[str, int]:
+def _counts(subjects: Sequence[Subject], own: OwnHosts, reverse: bool) -> dict[str, int]:
     addresses = [address for subject in subjects for address in subject.addresses]
     counts = {
         "mail_hosts": sum(len(subject.mail_hosts) for subject in subjects),
         "addresses": len(addresses),
     }
     if reverse:
-        counts["missing_ptr"] = sum(address.iprev.missing for address in addresses)
-        counts["unconfirmed_ptr"] = sum(address.iprev.unconfirmed for address in addresses)
-        counts["name_mismatch"] = sum(address.mismatched for address in addresses)
+        # An address that many domains share is one.
+        missing = {a.address for a in addresses if a.iprev.missing}
+        unconfirmed = {a.address for a in addresses if a.iprev.unconfirmed}
+        mismatched = {a.address for a in addresses if a.mismatched and a in own}
+        counts["missing_ptr"] = len(missing)
+        counts["unconfirmed_ptr"] = len(unconfirmed)
+        counts["name_mismatch"] = len(mismatched)
     answers = unique(edge.answer for subject in subjects for edge in subject.edges)
     counts["dns_errors"] = sum(answer.failed for answer in answers)
     return counts
@@ -316,6 +345,7 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
     # A tenth is kept back for putting the output together.
     deadline = started + options.timeout - min(0.2, options.timeout / 10)
     policy = Policy(dict(options.states))
+    own = OwnHosts()
     wording = Wording(idn)
     with Loop() as loop:
         smtp = Smtp(loop, options.smtp_port) if options.smtp else None
@@ -339,7 +369,7 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
             "mx-zone": ZoneContext("mx-zone", policy),
             "spf": SpfContext("spf", policy),
             "host": HostContext("host", policy),
-            "address": AddressContext("address", policy),
+            "address": AddressContext("address", policy, own),
             "greeting": GreetingContext("greeting", policy),
             "ptr-zone": ZoneContext("ptr-zone", policy),
         }
@@ -357,7 +387,7 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
             advisor = Advisor(loop, lookups, zone_servers, wording, deadline)
         check = Check(
             advisor,
-            ReverseMX(domains, senders, walk, loop, deadline, options.reverse, progress),
+            ReverseMX(domains, senders, walk, loop, deadline, own, options.reverse, progress),
             *contexts.values(),
             nagiosplugin.ScalarContext("time"),
             *(

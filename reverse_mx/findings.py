@@ -171,7 +171,15 @@ FINDINGS = {
         Finding(
             "name-mismatch",
             Warn,
-            "The address is confirmed, but no PTR name is the mail host.",
+            "The address is confirmed, but no PTR name is the mail host, which is your own: the"
+            " domain, below or above it, or a --sender.",
+            ANY_CONFIRMED_NAME,
+        ),
+        Finding(
+            "provider-name",
+            Ok,
+            "The same of any other mail host: whoever runs it names it as they like, and no"
+            " receiver minds. A hoster sets --state provider-name=warning.",
             ANY_CONFIRMED_NAME,
         ),
         Finding(

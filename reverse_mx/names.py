@@ -125,6 +125,19 @@ def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
     )
 
 
+def key_of(name: Name) -> tuple[bytes, ...]:
+    """Return what stands for a name in a set or a dictionary, as names compare (RFC 4343).
+
+    dnspython's own hash of a name has no secret: names can be made up that collide.
+    """
+    return tuple(label.lower() for label in name.labels)
+
+
+def is_related(name: Name, domain: object) -> bool:
+    """Tell whether a host is the domain, below it or above it."""
+    return isinstance(domain, Name) and (name.is_subdomain(domain) or domain.is_subdomain(name))
+
+
 def has_domain_twice(name: Name, domain: Name) -> bool:
     """Tell whether a name ends in the domain twice, as one without a final dot in its zone."""
     twice = [label.lower() for label in (*domain.labels[:-1], *domain.labels)]

@@ -164,7 +164,10 @@ class ChainSummary(nagiosplugin.Summary):
         problem = entry.problem
         label = f"{entry.label(self._wording)}: " if subjects > 1 and entry.subjects else ""
         name = f"{problem.finding}: " if problem.finding else ""
-        yield f"{_ball(problem.state)} {name}{label}{self._wording.problem(problem)}"
+        said = f"{_ball(problem.state)} {name}{label}{self._wording.problem(problem)}"
+        if entry.further:
+            said += f" (so too {counted(entry.further, 'more address', 'more addresses')})"
+        yield said + "; nothing to do" * (problem.finding == "provider-name")
         if self._advisor is not None and problem.state is not Ok:
             for line in self._advisor.lines(problem):
                 indent = STEP * (1 + line.depth)
@@ -190,6 +193,12 @@ class Entry:
 
     problem: Problem
     subjects: list[Subject]
+    addresses: set[Address]
+
+    @property
+    def further(self) -> int:
+        """How many addresses besides that of the problem it is said of."""
+        return max(0, len(self.addresses) - 1)
 
     def label(self, wording: Wording) -> str:
         """Return whose problem it is."""
@@ -202,7 +211,9 @@ def _entries(results: nagiosplugin.Results) -> list[Entry]:
     """Return the problems, worst first; one that many subjects share is one."""
     entries: dict[object, Entry] = {}
     for subject, problem in _problems(results):
-        entry = entries.setdefault(_fault(subject, problem), Entry(problem, []))
+        entry = entries.setdefault(_fault(subject, problem), Entry(problem, [], set()))
+        if isinstance(problem.fact, MailAddress):
+            entry.addresses.add(problem.fact.address)
         if subject is not None and subject not in entry.subjects[-1:]:
             entry.subjects.append(subject)
     return sorted(entries.values(), key=lambda entry: WORST_FIRST.index(entry.problem.state))
@@ -211,6 +222,8 @@ def _entries(results: nagiosplugin.Results) -> list[Entry]:
 def _fault(subject: Optional[Subject], problem: Problem) -> object:
     """Return what is the same of problems that are one fault, however many subjects have it."""
     fact, about = problem.fact, problem.about
+    if problem.finding == "provider-name" and problem.state is Ok:
+        return problem.finding
     if isinstance(about, Edge):
         return problem.finding, about.stage, about.answer
     if isinstance(fact, MailAddress):

@@ -87,6 +87,7 @@ class Wording:
             "invalid-ptr": self._invalid_ptr,
             "mixed-ptr": self._mixed_ptr,
             "name-mismatch": self._name_mismatch,
+            "provider-name": self._provider_name,
             "underscore-ptr": self._underscore_ptr,
             "generic-ptr": self._generic_ptr,
             "dns-failure": self._failed_lookup,
@@ -228,6 +229,10 @@ class Wording:
     def _name_mismatch(self, fact: MailAddress, _: None) -> Sentence:
         names = self.names(fact.iprev.names)
         return Sentence(self._address(fact), "not the name of the mail host", names)
+
+    def _provider_name(self, fact: MailAddress, _: None) -> Sentence:
+        text = "not the name of the mail host, which is its provider's to choose"
+        return Sentence(self._address(fact), text, self.names(fact.iprev.names))
 
     def _underscore_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
         return Sentence(self._address(fact), "with an underscore", self.name(name.name))

@@ -641,3 +641,26 @@ def test_verdict_is_the_same_when_time_runs_out_for_advice(program: Program, sil
     told = advice(output, "missing-ptr")
     assert told.startswith("fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n")
     assert "ns1.isp.example" not in told
+
+
+def test_names_of_a_provider_are_one_line_without_a_record(plugin: Plugin) -> None:
+    text = """
+    example.com. MX 10 mx.hoster.example.
+    mx.hoster.example. A 192.0.2.25
+    mx.hoster.example. A 192.0.2.26
+    192.0.2.25 PTR a1.hosts.example.
+    192.0.2.26 PTR a2.hosts.example.
+    a1.hosts.example. A 192.0.2.25
+    a2.hosts.example. A 192.0.2.26
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v")
+    assert output.long == [
+        "[OK] provider-name: 192.0.2.25 (mx.hoster.example) has PTR a1.hosts.example, not the name"
+        " of the mail host, which is its provider's to choose (so too 1 more address);"
+        " nothing to do",
+        "example.com",
+        "  MX 10 mx.hoster.example",
+        "    [OK] 192.0.2.25 PTR a1.hosts.example A 192.0.2.25",
+        "    [OK] 192.0.2.26 PTR a2.hosts.example A 192.0.2.26",
+    ]

@@ -627,6 +627,64 @@ SCENARIOS = [
         " n0.example.net, n1.example.net, n2.example.net, n3.example.net"
         " do not resolve back to it [mixed-ptr]",
     ),
+    # Whose host it is.
+    *(
+        Scenario(
+            f"{id}",
+            f"""
+            {domain}. MX 10 {host}.
+            {host}. A 192.0.2.25
+            192.0.2.25 PTR other.example.net.
+            other.example.net. A 192.0.2.25
+            """,
+            f"WARNING - {domain}: 192.0.2.25 ({host}) has PTR other.example.net, not the name of"
+            " the mail host [name-mismatch]",
+            counts="1 1 0 0 1 0",
+            arguments=f"-d {domain}",
+        )
+        for id, domain, host in (
+            ("warn-name-mismatch-of-a-host-below-the-domain", "example.com", "mx.example.com"),
+            ("warn-name-mismatch-of-the-domain-itself", "example.com", "example.com"),
+            ("warn-name-mismatch-of-a-host-above-the-domain", "lists.example.com", "example.com"),
+        )
+    ),
+    *(
+        Scenario(
+            f"{state.lower()[:4]}-provider-name{id}",
+            """
+            example.com. MX 10 mx.hoster.example.
+            mx.hoster.example. A 192.0.2.25
+            192.0.2.25 PTR a1.hosts.example.
+            a1.hosts.example. A 192.0.2.25
+            """,
+            f"{state} - example.com: {said}",
+            arguments=f"-d example.com{arguments}",
+        )
+        for id, state, said, arguments in (
+            ("", "OK", "1 mail host, 1 address, reverse DNS matches", ""),
+            (
+                "-where-a-hoster-wants-it",
+                "WARNING",
+                "192.0.2.25 (mx.hoster.example) has PTR a1.hosts.example, not the name of the mail"
+                " host, which is its provider's to choose [provider-name]",
+                " --state provider-name=warning",
+            ),
+        )
+    ),
+    Scenario(
+        "warn-name-mismatch-of-a-host-that-another-domain-of-the-run-has-as-its-own",
+        """
+        example.com. MX 10 mx.hoster.example.
+        hoster.example. MX 10 mx.hoster.example.
+        mx.hoster.example. A 192.0.2.25
+        192.0.2.25 PTR a1.hosts.example.
+        a1.hosts.example. A 192.0.2.25
+        """,
+        "WARNING - 2 of 2 domains have problems: 2 domains: 192.0.2.25 (mx.hoster.example) has PTR"
+        " a1.hosts.example, not the name of the mail host [name-mismatch]",
+        counts="2 2 0 0 1 0",
+        arguments="-d example.com hoster.example",
+    ),
     Scenario(
         "warn-mixed-ptr-later-one-confirms-and-mismatches",
         MAIL
@@ -1124,8 +1182,8 @@ SCENARIOS = [
         + "\n*.example.com. A 192.0.2.99",
         "WARNING - example.com: 192.0.2.25 (mail.example.com) has 103 PTR names, of which"
         " a000.example.com, a001.example.com, a002.example.com, a003.example.com, 95 more do not"
-        " resolve back to it [mixed-ptr]; 192.0.2.25 (mail.example.com) has 3 PTR names that were"
-        " left out [too-many]",
+        " resolve back to it [mixed-ptr], has 3 PTR names that were left out"
+        " [too-many]",
     ),
     Scenario(
         "warn-too-many-ptr-names",
