@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 
 from reverse_mx.addresses import private_by
 from reverse_mx.answer import Answer, Content, Outcome, Question
-from reverse_mx.cures import Cure, cures
+from reverse_mx.cures import Cure, Hint, cures
 from reverse_mx.facts import Edge, Lameness, MailAddress, ServerAnswer, Zone, ZoneAnswers
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.lookups import Lookups
@@ -90,7 +90,7 @@ class Advisor:
         owners: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
         for problem in problems:
-            owners.update((cure.owner, None) for cure in cures(problem))
+            owners.update((c.owner, None) for c in cures(problem) if c.owner is not None)
             if isinstance(problem.about, Edge):
                 failed[problem.about.answer.question] = problem.about.answer
 
@@ -119,14 +119,18 @@ class Advisor:
     def _cure_lines(self, cures: list[Cure]) -> Iterator[Line]:
         for number, cure in enumerate(cures):
             if cure in self._told:
-                yield Line(f"{cure.action}: as above")
+                if not isinstance(cure.what, Hint):
+                    yield Line(f"{cure.action}: as above")
                 continue
             self._told.add(cure)
-            yield Line(self._wording.cure(cure))
-            zone = self._zones.get(cure.owner)
+            yield Line(self._wording.cure(cure), prose=isinstance(cure.what, Hint))
+            zone = self._zone(cure)
             following = cures[number + 1 : number + 2]
-            if zone is not None and zone not in [self._zones.get(c.owner) for c in following]:
+            if zone is not None and zone not in map(self._zone, following):
                 yield from self._zone_lines(zone)
+
+    def _zone(self, cure: Cure) -> Optional[Zone]:
+        return None if cure.owner is None else self._zones.get(cure.owner)
 
     def _meanwhile(self, problem: Problem, stage: str) -> Iterator[Line]:
         if not problem.finding or (problem.finding, stage) in self._told:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+import errno
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from dns.rdatatype import AAAA, MX, NS, PTR, A, RdataType
 
@@ -20,6 +22,7 @@ from reverse_mx.facts import (
 )
 from reverse_mx.findings import Problem
 from reverse_mx.names import ARPA, ROOT, Address, Name, address_in_letters, spells_address
+from reverse_mx.smtp_reply import Ending
 from reverse_mx.text import MOST_IN_LINE, show_name
 
 
@@ -44,15 +47,37 @@ class Reload(NamedTuple):
     servers: tuple[Name, ...]
 
 
-class Cure(NamedTuple):
-    """A change that mends a problem: what to do with what, and whose zone that is in.
+class Greet(NamedTuple):
+    """The name that an SMTP server is to greet with."""
 
-    ``what`` is the record ready to paste, or what to do where none can be.
+    name: Name
+
+
+class Hint(enum.Enum):
+    """What helps with an SMTP server, or may: no record does."""
+
+    PAUSE = enum.auto()
+    TLS = enum.auto()
+    LISTEN = enum.auto()
+    WAY = enum.auto()
+    CLOSES = enum.auto()
+    REFUSES = enum.auto()
+    REFUSES_FOR_NOW = enum.auto()
+    REWRITTEN = enum.auto()
+    NO_SMTP = enum.auto()
+    NO_IPV6 = enum.auto()
+
+
+class Cure(NamedTuple):
+    """A change that mends a problem: what to do with what, and in whose zone that is.
+
+    ``what`` is the record ready to paste, or what to do where none can be. ``owner`` is None for
+    what is in no zone.
     """
 
     action: str
-    what: Union[Record, Reload, str]
-    owner: Name
+    what: Union[Record, Reload, Greet, Hint, str]
+    owner: Optional[Name]
 
 
 def cures(problem: Problem) -> list[Cure]:
@@ -197,10 +222,60 @@ def _inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
     return [Cure("fix", Reload(zone, tuple(dict.fromkeys(others))), zone)]
 
 
+def _smtp_silent(fact: MailAddress, _: None) -> list[Cure]:
+    assert fact.greeting is not None
+    waited = fact.greeting.ending is Ending.SILENCE
+    return _hints(*((Hint.PAUSE, Hint.TLS) if waited else (Hint.CLOSES,)))
+
+
+def _smtp_failure(fact: MailAddress, _: None) -> list[Cure]:
+    greeting = fact.greeting
+    assert greeting is not None
+    if greeting.refusal:
+        return _hints(Hint.REFUSES if greeting.refusal >= 500 else Hint.REFUSES_FOR_NOW)
+    if not greeting.connected:
+        refused = greeting.error == errno.ECONNREFUSED
+        return _hints(Hint.LISTEN if refused else Hint.WAY)
+    if greeting.garbled and greeting.lines:
+        return _hints(Hint.REWRITTEN)
+    if greeting.lines and greeting.ending is Ending.SILENCE:
+        return _hints(Hint.PAUSE)
+    return _hints(Hint.CLOSES if greeting.ending is Ending.ERROR else Hint.NO_SMTP)
+
+
+def _hints(*hints: Hint) -> list[Cure]:
+    return [Cure("fix" if hint in _CERTAIN else "hint", hint, None) for hint in hints]
+
+
+def _banner_mismatch(fact: MailAddress, _: None) -> list[Cure]:
+    assert fact.greeting is not None
+    # A name that does not lead back has its own finding, and one that is no better is none to take.
+    sound = [
+        name.name
+        for name in fact.iprev.names
+        if name.confirms(fact.address) and not spells_address(name.name, fact.address)
+    ]
+    meant = [name for name in sound if name in fact.expected]
+    named_so = [name for name in fact.greeting.names if name in fact.expected]
+    if sound and named_so and not meant and fact.canonical in named_so:
+        return _name_mismatch(fact, None)
+    return [Cure("fix", Greet(name), None) for name in (meant or sound)[:1]]
+
+
+def _dns_timeout(fact: object, about: object) -> list[Cure]:
+    if about is not None:
+        return []
+    assert isinstance(fact, MailAddress)
+    assert fact.greeting is not None
+    no_way = fact.greeting.ending is Ending.NO_WAY
+    return _hints(Hint.NO_IPV6) if no_way and fact.address.version == 6 else []
+
+
 def _absolute(name: Name) -> str:
     return show_name(name) if name == ROOT else f"{show_name(name)}."
 
 
+_CERTAIN = (Hint.LISTEN, Hint.REFUSES, Hint.REFUSES_FOR_NOW, Hint.REWRITTEN)
 _CURES: dict[str, Callable[[Any, Any], list[Cure]]] = {
     "no-such-domain": _no_such_domain,
     "implicit-mx": _implicit_mx,
@@ -220,4 +295,8 @@ _CURES: dict[str, Callable[[Any, Any], list[Cure]]] = {
     "inconsistent-mx": _inconsistent,
     "lame-server": _lame_server,
     "spf-error": _spf_error,
+    "smtp-silent": _smtp_silent,
+    "smtp-failure": _smtp_failure,
+    "banner-mismatch": _banner_mismatch,
+    "dns-timeout": _dns_timeout,
 }

@@ -47,6 +47,8 @@ ANY_CONFIRMED_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
     Reaction("Exim", EXIM_CLIENT, "accepts"),
 )
+RETRY = "RFC 5321, 4.5.4.1"
+HOSTS = "RFC 5321, 5.1"
 FAILED_LOOKUP = (
     Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", ("ptr", "confirm")),
     Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", ("ptr",)),
@@ -232,18 +234,21 @@ FINDINGS = {
             "smtp-silent",
             Critical,
             "the connection was established and then nothing came.",
+            (Reaction("senders", "", "wait, try again for days, then return the mail", RETRY),),
             option="smtp",
         ),
         Finding(
             "smtp-failure",
             Critical,
             "no connection, or a greeting that is not 220.",
+            (Reaction("senders", "", "try the domain's other mail hosts, if it has any", HOSTS),),
             option="smtp",
         ),
         Finding(
             "banner-mismatch",
             Warn,
             "the host name in the greeting is not a PTR name of the address.",
+            (Reaction("senders", "", "deliver nevertheless"),),
             option="smtp",
         ),
         Finding(

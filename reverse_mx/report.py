@@ -261,7 +261,7 @@ class Chain:
         if kind == "address":
             return 2, [self._address(fact)]
         if kind == "greeting":
-            return 3, [f"SMTP: {show_greeting(fact.greeting) or 'no greeting'}"]
+            return 3, [f"SMTP: {show_greeting(fact.greeting)}"]
         return 1 if kind == "mx-zone" else 3, [self._zone(fact)]
 
     def _subject(self, fact: Subject) -> str:

@@ -4,59 +4,103 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import functools
-import re
 import selectors
 import socket
 from typing import Optional
 
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.names import Address
-from reverse_mx.smtp_reply import Ending, Greeting
+from reverse_mx.smtp_reply import Ending, Greeting, ReplyReader
 
-# SMTP connections open at once, and octets of a greeting (RFC 5321, 4.5.3.1.5 has 512 a line).
-MOST_CONNECTIONS = 50
-MOST_GREETING = 65536
+# SMTP connections open at once, of a run and of one domain, and octets of a greeting (RFC 5321,
+# 4.5.3.1.5 has 512 a line).
+MOST_CONNECTIONS = 200
+MOST_OF_A_DOMAIN = 50
+MOST_GREETING = 8192
+
+# What the system says by itself, before anything came from outside: this host has no route, or none
+# that it may use, or nothing left to connect with.
+NO_WAY = frozenset(
+    (
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+        errno.EPERM,
+        errno.EACCES,
+        errno.EINVAL,  # a route that is a black hole
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+    )
+)
 
 
 class Smtp:
-    """Connects to the SMTP servers at addresses, each once, and reads their greetings."""
+    """Connects to the SMTP servers at addresses, each once, and reads their greetings.
 
-    def __init__(self, loop: Loop, port: int) -> None:
+    Greetings are waited for until ``end``, in the loop's time. Each of so many ``domains`` has its
+    share of the connections, and takes its turn: one with many silent servers delays no other.
+    """
+
+    def __init__(self, loop: Loop, port: int, end: float, domains: int) -> None:
         self.most_at_once = most_at_once(MOST_CONNECTIONS, 2)
+        self._share = max(1, min(MOST_OF_A_DOMAIN, self.most_at_once // max(1, domains)))
         self._loop = loop
         self._port = port
-        self._promises: dict[Address, Promise[Greeting]] = {}
-        self._queue: collections.deque[Conversation] = collections.deque()
-        # Without values it is a set that keeps its order.
-        self._under_way: dict[Conversation, None] = {}
+        self._end = end
+        self._conversations: dict[Address, Conversation] = {}
+        # Those that wait, by the domain that has them, the domain whose turn it is first.
+        self._queues: dict[object, collections.deque[Conversation]] = {}
+        self._under_way: dict[object, int] = {}
+        self._connections = 0
+        loop.at(end, self._give_up)
         loop.when_time_is_up(self._give_up)
 
-    def greet(self, address: Address) -> Promise[Greeting]:
-        """Return the greeting to come of the server at an address."""
-        if address not in self._promises:
-            conversation = Conversation(address, self._port, self._loop)
-            self._promises[address] = conversation.promise
-            self._queue.append(conversation)
+    def greet(self, address: Address, domain: object) -> Promise[Greeting]:
+        """Return the greeting to come of the server at an address, which a domain has."""
+        if address not in self._conversations:
+            self._conversations[address] = Conversation(address, self._port, self._loop)
+        conversation = self._conversations[address]
+        if conversation.waits:
+            # It may wait in the queue of another domain too, which can be longer.
+            self._queues.setdefault(domain, collections.deque()).append(conversation)
             self._loop.soon(self._fill)
-        return self._promises[address]
+        return conversation.promise
 
     def _fill(self) -> None:
-        while self._queue and len(self._under_way) < self.most_at_once:
-            conversation = self._queue.popleft()
-            self._under_way[conversation] = None
-            conversation.promise.then(functools.partial(self._ended, conversation))
-            conversation.start()
+        if self._loop.now() >= self._end:
+            self._give_up()
+        for domain in [*self._queues]:
+            queue = self._queues.pop(domain)
+            while queue and self._connections < self.most_at_once and self._may(domain):
+                conversation = queue.popleft()
+                if conversation.waits:
+                    self._connections += 1
+                    self._under_way[domain] = self._under_way.get(domain, 0) + 1
+                    conversation.promise.then(functools.partial(self._ended, domain))
+                    conversation.start()
+            if queue:
+                self._queues[domain] = queue
 
-    def _ended(self, conversation: Conversation) -> None:
-        del self._under_way[conversation]
-        if self._queue:
+    def _may(self, domain: object) -> bool:
+        return self._under_way.get(domain, 0) < self._share
+
+    def _ended(self, domain: object) -> None:
+        self._connections -= 1
+        self._under_way[domain] -= 1
+        if self._queues:
             self._loop.soon(self._fill)
 
     def _give_up(self) -> None:
-        for conversation in [*self._under_way, *self._queue]:
-            conversation.end(Ending.SILENCE)
-        self._queue.clear()
+        self._queues.clear()
+        for conversation in self._conversations.values():
+            if not conversation.promise.settled:
+                conversation.end(Ending.SILENCE)
 
 
 class Conversation:
@@ -70,7 +114,11 @@ class Conversation:
         self._started: Optional[float] = None
         self._socket: Optional[socket.socket] = None
         self._connected = False
-        self._received = bytearray()
+        self._reply = ReplyReader()
+
+    @property
+    def waits(self) -> bool:
+        return self._started is None and not self.promise.settled
 
     def start(self) -> None:
         self._started = self._loop.now()
@@ -82,15 +130,18 @@ class Conversation:
         except BlockingIOError:
             pass  # the connection is on its way
         except OSError as error:
-            self._failed(error)
+            own = error.errno in NO_WAY
+            self.end(Ending.NO_WAY if own else Ending.ERROR, error.errno or 0)
 
     def _writable(self) -> None:
         assert self._socket is not None
         error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        # Before a connection is established, a reset is a refusal to the system.
+        self._connected = error in (0, errno.ECONNRESET)
         if error:
-            self.end(Ending.ERROR, error)
+            # A router's word that it knows no such network says nothing of a mail host in it.
+            self.end(Ending.NO_WAY if error == errno.ENETUNREACH else Ending.ERROR, error)
             return
-        self._connected = True
         self._loop.watch(self._socket, selectors.EVENT_READ, self._readable)
 
     def _readable(self) -> None:
@@ -100,15 +151,14 @@ class Conversation:
         except BlockingIOError:
             return
         except OSError as error:
-            self._failed(error)
+            self.end(Ending.ERROR, error.errno or 0)
             return
-        self._received += octets
         if not octets:
             self.end(Ending.CLOSED)
-        elif re.search(rb"(?m)^(?!\d{3}-).*\n", self._received):
+        elif self._reply.feed(octets):
             self._quit()
             self.end(Ending.WHOLE)
-        elif len(self._received) > MOST_GREETING:
+        elif len(self._reply.octets) > MOST_GREETING:
             self.end(Ending.TOO_LONG)
 
     def _quit(self) -> None:
@@ -116,14 +166,11 @@ class Conversation:
         with contextlib.suppress(OSError):  # it is a courtesy
             self._socket.send(b"QUIT\r\n")
 
-    def _failed(self, error: OSError) -> None:
-        self.end(Ending.ERROR, error.errno or 0)
-
     def end(self, ending: Ending, error: int = 0) -> None:
         if self._socket is not None:
             self._loop.close(self._socket)
             self._socket = None
-        seconds = None if self._started is None else self._loop.now() - self._started
-        self.promise.settle(
-            Greeting(self._connected, bytes(self._received), ending, error, seconds)
-        )
+        tried = self._started is not None and ending is not Ending.NO_WAY
+        seconds = self._loop.now() - self._started if tried and self._started is not None else None
+        octets = bytes(self._reply.octets)
+        self.promise.settle(Greeting(self._connected, octets, ending, error, seconds))

@@ -5,21 +5,64 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import dns.exception
 import dns.name
 
-from reverse_mx.names import Name
+from reverse_mx.names import Name, is_host_name
+
+# RFC 5321, 4.2: a code alone, with a blank and text, or with a hyphen where more lines follow.
+_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+# A first word with a dot in it; what may follow a name is punctuation.
+_HOST = re.compile(rb"[ \t]*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)(?![^\s.,:;()/])")
+
+
+class ReplyLine(NamedTuple):
+    """A line of a reply; ``last`` is whether the reply ends with it."""
+
+    code: int
+    last: bool
+    text: bytes
+
+
+def read_reply_line(line: bytes) -> Optional[ReplyLine]:
+    """Return what a line says, None if it has no code: it is no part of the reply, nor its end."""
+    match = _LINE.fullmatch(line.rstrip(b"\r\n"))
+    return ReplyLine(int(match[1]), match[2] != b"-", match[3] or b"") if match else None
+
+
+class ReplyReader:
+    """Collects the octets of a reply up to its end, each looked at once."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self._line = 0
+
+    def feed(self, octets: bytes) -> bool:
+        """Take what came, and tell whether the reply is whole; what is behind it is let go."""
+        seen = len(self.octets)
+        self.octets += octets
+        while end := self.octets.find(b"\n", seen) + 1:
+            line = read_reply_line(bytes(self.octets[self._line : end]))
+            self._line = seen = end
+            if line is not None and line.last:
+                del self.octets[end:]
+                return True
+        return False
 
 
 class Ending(enum.Enum):
-    """What ended the wait for an SMTP greeting."""
+    """What ended the wait for an SMTP greeting.
+
+    ``NO_WAY`` is a lack of the host that waits: it has no route, or none that it may use.
+    """
 
     WHOLE = enum.auto()
     SILENCE = enum.auto()
     CLOSED = enum.auto()
     ERROR = enum.auto()
+    NO_WAY = enum.auto()
     TOO_LONG = enum.auto()
 
 
@@ -28,7 +71,7 @@ class Greeting:
     """How the SMTP server at an address greeted (RFC 5321, 3.1).
 
     ``octets`` are what came. ``error`` is the system's errno. ``seconds`` count from the start of
-    the connection, None if it was not tried in time.
+    the connection, None if it could not be tried, or not in time.
     """
 
     connected: bool
@@ -38,20 +81,39 @@ class Greeting:
     seconds: Optional[float] = None
 
     @property
+    def lines(self) -> tuple[ReplyLine, ...]:
+        lines = map(read_reply_line, self.octets.split(b"\n"))
+        return tuple(line for line in lines if line is not None)
+
+    @property
+    def garbled(self) -> bool:
+        """Whether lines came without the code that each has to begin with."""
+        whole = self.octets.split(b"\n")[:-1]
+        return any(line.strip() and read_reply_line(line) is None for line in whole)
+
+    @property
     def silent(self) -> bool:
         """Whether the connection was established and then nothing came."""
-        return self.connected and not self.octets.strip()
+        return self.connected and not self.octets.strip() and self.ending is not Ending.ERROR
 
     @property
     def ready(self) -> bool:
-        """Whether the server is ready for mail."""
-        return self.ending is Ending.WHOLE and self.octets.strip().startswith(b"220")
+        """Whether the server is ready for mail: it says so in every line."""
+        return self.ending is Ending.WHOLE and {line.code for line in self.lines} == {220}
 
     @property
-    def banner(self) -> Optional[Name]:
-        """The host name in the greeting, if there is one."""
-        match = re.match(rb"220[ -]([A-Za-z0-9._-]+)", self.octets.strip())
-        try:
-            return dns.name.from_text(match[1].decode("ascii")) if match else None
-        except dns.exception.DNSException:
-            return None
+    def refusal(self) -> int:
+        """The code by which the server refuses whoever connects, or 0."""
+        return next((line.code for line in self.lines if line.code >= 400), 0)
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """The host names that it greets with, in whichever of its lines."""
+        names = []
+        for line in self.lines:
+            match = _HOST.match(line.text)
+            try:
+                names += [dns.name.from_text(match[1].decode("ascii"))] if match else []
+            except dns.exception.DNSException:
+                continue
+        return tuple(dict.fromkeys(name for name in names if is_host_name(name)))

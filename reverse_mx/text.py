@@ -36,6 +36,15 @@ def printable(text: str, most: int = 200) -> str:
     return safe + ("..." if len(text) > most else "")
 
 
+def show_octets(octets: bytes, most: int = 200) -> str:
+    r"""Return octets from the network as they are, those that are not safe to print as ``\DDD``."""
+    safe = "".join(
+        chr(octet) if 32 <= octet <= 126 and chr(octet) not in UNSAFE else f"\\{octet:03d}"
+        for octet in octets[:most]
+    )
+    return safe + ("..." if len(octets) > most else "")
+
+
 def show_name(name: Name, idn: bool = False) -> str:
     r"""Return a domain name as it is safe to print, without the final dot.
 

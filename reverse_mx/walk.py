@@ -284,7 +284,7 @@ class _Addresses:
                 self._begun.add(address)
                 self._iprevs.first(address)
                 if self._smtp is not None and target.receives and not unusable_as(address):
-                    self._greetings[address] = self._smtp.greet(address)
+                    self._greetings[address] = self._smtp.greet(address, self)
 
     async def walked(
         self, hosts: Sequence[MailHost]

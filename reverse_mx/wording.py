@@ -11,7 +11,7 @@ from dns.rdatatype import MX, PTR
 
 from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Outcome, Question
-from reverse_mx.cures import Cure, Reload
+from reverse_mx.cures import Cure, Greet, Hint, Reload
 from reverse_mx.facts import (
     Edge,
     Lameness,
@@ -46,7 +46,7 @@ from reverse_mx.spf_record import (
     SpfSource,
     SpfSyntax,
 )
-from reverse_mx.text import in_line, os_reason, printable, show_name
+from reverse_mx.text import in_line, os_reason, printable, show_name, show_octets
 
 
 class Sentence(NamedTuple):
@@ -128,6 +128,11 @@ class Wording:
         if isinstance(cure.what, Reload):
             servers = ", ".join(map(self.name, cure.what.servers))
             what = f"have the zone {self.name(cure.what.zone)} loaded anew on {servers}"
+        elif isinstance(cure.what, Greet):
+            name = self.name(cure.what.name)
+            what = f"have it greet as {name} (Postfix: myhostname = {name})"
+        elif isinstance(cure.what, Hint):
+            what = _HINTS[cure.what]
         return f"{cure.action}: {what}"
 
     def target(self, target: Target) -> str:
@@ -248,7 +253,7 @@ class Wording:
         if isinstance(about, ServerAnswer):
             return Sentence(self._name_server(fact, about), "did not answer in time")
         if about is None:
-            return Sentence(self._smtp_server(fact), "was not tried, the time was up")
+            return Sentence(self._smtp_server(fact), f"was not tried, {untried(fact.greeting)}")
         how = "timed out" if about.answer.outcome is Outcome.TIMEOUT else "got no answer"
         return Sentence(self._lookup(fact, about), f"{how}: {reason(about.answer)}")
 
@@ -313,18 +318,18 @@ class Wording:
         assert greeting is not None
         text = show_greeting(greeting)
         if greeting.ending is Ending.WHOLE:
-            how = "refuses this client with" if text[:1] in ("4", "5") else "greets with"
-            said = f"{how} {text}"
-        elif text:
+            said = f"{'refuses this client' if greeting.refusal else 'greets'} with {text}"
+        elif greeting.octets.strip():
             said = f"said {text}, no whole greeting ({ending(greeting)})"
+        elif greeting.connected:
+            said = f"established the connection and then broke it off ({ending(greeting)})"
         else:
             said = f"cannot be connected to ({ending(greeting)})"
         return Sentence(self._smtp_server(fact), said)
 
     def _banner_mismatch(self, fact: MailAddress, _: None) -> Sentence:
         assert fact.greeting is not None
-        banner = fact.greeting.banner
-        greets = self.name(banner) if banner is not None else "no name"
+        greets = in_line(fact.greeting.names, ", ", self.name) or "no name"
         text = f"greets as {greets}, but its PTR is {self.names(fact.iprev.names)}"
         return Sentence(self._smtp_server(fact), text)
 
@@ -473,8 +478,38 @@ def lameness(answer: ServerAnswer) -> str:
 
 def show_greeting(greeting: Greeting) -> str:
     """Return what an SMTP server said, its lines with a slash between them."""
-    said = printable(greeting.octets.decode("latin-1").strip(), 120)
+    if not greeting.octets.strip():
+        return "not tried" if greeting.seconds is None else "no greeting"
+    said = show_octets(greeting.octets.strip(), 120)
     return said.replace("\\013\\010", " / ")
+
+
+_HINTS = {
+    Hint.PAUSE: "a longer -t may do, if the server pauses before it greets (Postfix's postscreen,"
+    " a greet pause) or waits for the reverse DNS of this host",
+    Hint.TLS: "the port may expect TLS from the first octet on, as 465 does, and greets after it",
+    Hint.LISTEN: "have an SMTP server listen there, or the firewall let the port through",
+    Hint.WAY: "is the host up, and the port open all the way? Many providers close port 25"
+    " on the way out: the same from elsewhere tells",
+    Hint.CLOSES: "the server's log says why it closes the connection: an access or block list,"
+    " too many connections",
+    Hint.REFUSES: "let the monitoring host in; the server's log says why it does not (reverse DNS,"
+    " an access or block list). Others may well get in",
+    Hint.REFUSES_FOR_NOW: "let the monitoring host in; the server's log says why it does not for"
+    " now (reverse DNS, a block list, too many connections). Others may well get in",
+    Hint.REWRITTEN: "have the firewall's inspection of SMTP turned off, or whatever else rewrites"
+    " the greeting: each of its lines begins with a code (RFC 5321, 4.2)",
+    Hint.NO_SMTP: "what listens there does not speak SMTP: each line of a greeting begins with 220"
+    " (RFC 5321, 4.2)",
+    Hint.NO_IPV6: "-4 leaves IPv6 addresses out, if this host is to have none",
+}
+
+
+def untried(greeting: Greeting) -> str:
+    """Return why nothing was learnt of an SMTP server."""
+    if greeting.ending is Ending.NO_WAY:
+        return f"as there is no way to it from here ({ending(greeting)})"
+    return "the time was up"
 
 
 def ending(greeting: Greeting) -> str:
@@ -484,6 +519,7 @@ def ending(greeting: Greeting) -> str:
         Ending.SILENCE: f"waited {greeting.seconds or 0.0:.1f} s",
         Ending.CLOSED: "it closed the connection",
         Ending.ERROR: os_reason(greeting.error),
+        Ending.NO_WAY: os_reason(greeting.error),
         Ending.TOO_LONG: f"the greeting has more than {MOST_GREETING} octets",
     }[greeting.ending]
 
