@@ -24,7 +24,7 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx"
 import gc
 import time
 from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, Optional, Union
+from typing import Any, NoReturn, Optional
 
 # Loading makes no garbage, but so many objects that looking for it costs a tenth of a check.
 gc.disable()
@@ -40,6 +40,7 @@ try:
         MailAddress,
         MailHost,
         Role,
+        Sender,
         SpfFacts,
         Subject,
         ZoneAnswers,
@@ -47,7 +48,7 @@ try:
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.lookups import Lookups
     from reverse_mx.loop import Loop, side_by_side
-    from reverse_mx.names import Address, Name, is_related, key_of, spells_address
+    from reverse_mx.names import Name, is_related, key_of, spells_address
     from reverse_mx.options import parse
     from reverse_mx.report import ChainSummary, Check, Progress, WorstFirst
     from reverse_mx.smtp import Smtp
@@ -188,7 +189,9 @@ class AddressContext(FindingsContext):
             yield "unconfirmed-ptr", None
         if iprev.confirmed and iprev.refuted:
             yield "mixed-ptr", None
-        if fact.mismatched:
+        if not (fact.helo_leads_back and fact.helo_is_ptr):
+            yield "helo-mismatch", None
+        elif fact.helo is None and fact.mismatched:
             yield "name-mismatch" if fact in self._own else "provider-name", None
         for name in iprev.names:
             if name.confirms(fact.address) and any(b"_" in label for label in name.name.labels):
@@ -251,7 +254,7 @@ class ReverseMX(nagiosplugin.Resource):
     def __init__(
         self,
         domains: Sequence[Name],
-        senders: Sequence[Union[Name, Address]],
+        senders: Sequence[Sender],
         walk: Walk,
         loop: Loop,
         deadline: float,
@@ -320,7 +323,7 @@ def _counts(subjects: Sequence[Subject], own: OwnHosts, reverse: bool) -> dict[s
         # An address that many domains share is one.
         missing = {a.address for a in addresses if a.iprev.missing}
         unconfirmed = {a.address for a in addresses if a.iprev.unconfirmed}
-        mismatched = {a.address for a in addresses if a.mismatched and a in own}
+        mismatched = {a.address for a in addresses if a.helo is None and a.mismatched and a in own}
         counts["missing_ptr"] = len(missing)
         counts["unconfirmed_ptr"] = len(unconfirmed)
         counts["name_mismatch"] = len(mismatched)

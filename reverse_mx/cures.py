@@ -7,7 +7,7 @@ import errno
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from dns.rdatatype import AAAA, MX, NS, PTR, A, RdataType
+from dns.rdatatype import MX, NS, PTR, RdataType
 
 from reverse_mx.answer import Outcome
 from reverse_mx.facts import (
@@ -21,7 +21,15 @@ from reverse_mx.facts import (
     ZoneAnswers,
 )
 from reverse_mx.findings import Problem
-from reverse_mx.names import ARPA, ROOT, Address, Name, address_in_letters, spells_address
+from reverse_mx.names import (
+    ARPA,
+    ROOT,
+    Address,
+    Name,
+    address_in_letters,
+    rdtype_of,
+    spells_address,
+)
 from reverse_mx.smtp_reply import Ending
 from reverse_mx.text import MOST_IN_LINE, show_name
 
@@ -139,7 +147,7 @@ def _no_address(fact: MailHost, _: None) -> list[Cure]:
 
 
 def _unusable_address(fact: MailAddress, _: None) -> list[Cure]:
-    rdtype = A if fact.address.version == 4 else AAAA
+    rdtype = rdtype_of(fact.address)
     return [
         Cure("replace by a public address", Record(name, rdtype, fact.address), name)
         for name in (fact.canonical,)
@@ -192,6 +200,21 @@ def _name_mismatch(fact: MailAddress, _: None) -> list[Cure]:
     # Another host may well have this address and be named so.
     wanted = _better(fact, "fix, unless the other name is wanted")
     return [wanted, *_remove(fact, fact.iprev.names, "in place of")]
+
+
+def _helo_mismatch(fact: MailAddress, _: None) -> list[Cure]:
+    assert fact.helo is not None
+    assert fact.helo.name is not None
+    cures = []
+    if not fact.helo_leads_back:
+        name = fact.helo.names[-1]
+        cures.append(Cure("add", Record(name, rdtype_of(fact.address), fact.address), name))
+    if not fact.helo_is_ptr:
+        cures += [_better(fact), *_remove(fact, fact.iprev.names, "in place of")]
+    sound = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
+    # Postfix: smtp_helo_name; Exim: helo_data of the transport.
+    what = [f"have the host say {show_name(name)} in EHLO" for name in sound[:1]]
+    return [*cures, *(Cure("or fix", said, fact.iprev.owner) for said in what)]
 
 
 def _underscore_ptr(fact: MailAddress, _: PtrName) -> list[Cure]:
@@ -289,6 +312,7 @@ _CURES: dict[str, Callable[[Any, Any], list[Cure]]] = {
     "invalid-ptr": _invalid_ptr,
     "mixed-ptr": _mixed_ptr,
     "name-mismatch": _name_mismatch,
+    "helo-mismatch": _helo_mismatch,
     "underscore-ptr": _underscore_ptr,
     "generic-ptr": _generic_ptr,
     "inconsistent-ptr": _inconsistent,

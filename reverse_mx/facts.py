@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 from dns.rdatatype import MX, TXT
 
 from reverse_mx.answer import Answer, Content, Outcome, Question
-from reverse_mx.names import ROOT, Address, Name, reverse_name
+from reverse_mx.names import ROOT, Address, Name, rdtype_of, reverse_name
 from reverse_mx.smtp_reply import Greeting
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut, SpfSource
 
@@ -109,7 +109,8 @@ class MailAddress:
 
     ``host`` is None for a bare address; ``canonical`` is the name behind its aliases. ``expected``
     are the names that the address may well have: its mail hosts', with their canonical names.
-    ``greeting`` is that of its SMTP server, if it was connected to.
+    ``greeting`` is that of its SMTP server, if it was connected to. ``helo`` is the name that the
+    host gives in EHLO, if that is known; then it is what the address is expected to be called.
     """
 
     iprev: Iprev
@@ -117,6 +118,7 @@ class MailAddress:
     canonical: Optional[Name]
     expected: tuple[Name, ...]
     greeting: Optional[Greeting] = None
+    helo: Optional[MailHost] = None
 
     @property
     def address(self) -> Address:
@@ -125,6 +127,25 @@ class MailAddress:
     @property
     def edges(self) -> Iterator[Edge]:
         return self.iprev.edges
+
+    @property
+    def helo_is_ptr(self) -> bool:
+        """Whether the name in EHLO is a PTR name of the address; also if that is not certain."""
+        if self.helo is None or self.iprev.ptr is None or not self.iprev.ptr.records:
+            return True
+        named = self.helo.name in [name.name for name in self.iprev.names]
+        return named or not self.iprev.whole
+
+    @property
+    def helo_leads_back(self) -> bool:
+        """Whether the name in EHLO resolves to the address; also if that is not certain.
+
+        A name without any address is not certain in this sense: that is told of the name itself.
+        """
+        if self.helo is None or not self.helo.all_addresses:
+            return True
+        family = [a for a in self.helo.answers if a.question.rdtype == rdtype_of(self.address)]
+        return any(a.failed or self.address in a.addresses for a in family)
 
     @property
     def mismatched(self) -> bool:
@@ -139,7 +160,15 @@ class Role(enum.Enum):
     MX = enum.auto()
     IMPLICIT_MX = enum.auto()
     SENDER = enum.auto()
+    HELO = enum.auto()
     SPF = enum.auto()
+
+
+class Sender(NamedTuple):
+    """A host or an address that mail leaves from, and the name that it gives in EHLO, if known."""
+
+    of: Union[Name, Address]
+    helo: Optional[Name] = None
 
 
 class Target(NamedTuple):
@@ -178,6 +207,11 @@ class MailHost:
     @property
     def name(self) -> Optional[Name]:
         return self.target.name
+
+    @property
+    def is_helo(self) -> bool:
+        """Whether it is only the name that a sender gives in EHLO."""
+        return self.target.role is Role.HELO
 
     @property
     def edges(self) -> Iterator[Edge]:
@@ -224,7 +258,8 @@ class Subject:
 
         Several MX records may have one host for their target.
         """
-        hosts = (host for host in self.hosts if host.name is not None or self.mx is None)
+        named = (host for host in self.hosts if host.name is not None or self.mx is None)
+        hosts = (host for host in named if not host.is_helo)
         return tuple({host.name: host for host in hosts}.values())
 
     @property

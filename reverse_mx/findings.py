@@ -185,6 +185,12 @@ FINDINGS = {
             ANY_CONFIRMED_NAME,
         ),
         Finding(
+            "helo-mismatch",
+            Warn,
+            "With --sender ADDRESS=NAME: the name that a sender gives in EHLO does not resolve to"
+            " the address, or is no PTR name of it. It stands in place of name-mismatch there.",
+        ),
+        Finding(
             "underscore-ptr",
             Warn,
             "A PTR name that confirms has an underscore: no host name by RFC 1123.",

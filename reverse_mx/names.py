@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Optional, Union
 
 import dns.name
+from dns.rdatatype import AAAA, A, RdataType
 
 Name = dns.name.Name
 
@@ -123,6 +124,11 @@ def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
         numbers[start : start + len(wanted)] == wanted
         for start in range(len(numbers) - len(wanted) + 1)
     )
+
+
+def rdtype_of(address: Address) -> RdataType:
+    """Return the type of the records that hold addresses of this family."""
+    return A if address.version == 4 else AAAA
 
 
 def key_of(name: Name) -> tuple[bytes, ...]:

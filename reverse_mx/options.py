@@ -18,6 +18,7 @@ from dns.rdatatype import AAAA, A
 from nagiosplugin.state import ServiceState
 
 from reverse_mx.exchange import Server
+from reverse_mx.facts import Sender
 from reverse_mx.findings import FINDINGS, STAGES, STATES
 from reverse_mx.lookups import MOST_TRIES, TRY_SECONDS
 from reverse_mx.names import ROOT, Address, Name, Network, parse_address
@@ -138,12 +139,14 @@ def make_parser(version: str) -> Parser:
     parser.add_argument(
         "--sender",
         dest="senders",
-        metavar="HOST|ADDRESS",
+        metavar="HOST|ADDRESS[=NAME]",
         type=sender_argument,
         nargs="+",
         action="extend",
         default=[],
-        help="outbound host or address to hold to the same check; repeatable; needs no -d",
+        help="outbound host or address to hold to the same check, with the NAME that it gives in"
+        " EHLO;"
+        " repeatable; needs no -d",
     )
     parser.add_argument(
         "--spf",
@@ -260,7 +263,24 @@ def _name_argument(text: str, expected: str) -> Name:
     return name
 
 
-def sender_argument(text: str) -> Union[Name, Address]:
+def sender_argument(text: str) -> Sender:
+    """Return a sender, with the name that it gives in EHLO (RFC 5321, 4.1.1.1)."""
+    of, has_name, helo = text.partition("=")
+    if not has_name:
+        return Sender(_host_argument(of))
+    expected = "expected the name that the host gives in EHLO, such as mail.example.com"
+    try:
+        ipaddress.ip_address(helo.strip("[]").removeprefix("IPv6:"))
+    except ValueError:
+        name = _name_argument(helo, expected)
+    else:
+        raise _wrong(text, f"has an address for a name; {expected}")
+    if len(name.labels) < 3:
+        raise _wrong(text, f"has a name without a dot; {expected}")
+    return Sender(_host_argument(of), name)
+
+
+def _host_argument(text: str) -> Union[Name, Address]:
     expected = "expected a host or an address, such as out.example.com"
     return parse_address(text) or _name_argument(text, expected)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional, Union
 
-from dns.rdatatype import AAAA, MX, PTR, A, RdataType
+from dns.rdatatype import MX, PTR, RdataType
 
 from reverse_mx.addresses import has_reverse, unusable_as
 from reverse_mx.answer import Answer, Outcome
@@ -18,6 +18,7 @@ from reverse_mx.facts import (
     MailHost,
     PtrName,
     Role,
+    Sender,
     SpfFacts,
     Subject,
     Target,
@@ -31,6 +32,7 @@ from reverse_mx.names import (
     Name,
     Network,
     is_host_name,
+    rdtype_of,
     reverse_name,
 )
 from reverse_mx.smtp import Smtp
@@ -137,7 +139,7 @@ class Iprevs:
         return tuple(answer for answer in answers if answer is not None)
 
     async def _names(self, address: Address, names: Iterable[Name]) -> tuple[PtrName, ...]:
-        rdtype = A if address.version == 4 else AAAA
+        rdtype = rdtype_of(address)
         return tuple(await side_by_side(self._name(name, rdtype) for name in names))
 
     async def _name(self, name: Name, rdtype: RdataType) -> PtrName:
@@ -189,13 +191,15 @@ class Walk:
         walked = await self._hosts(domain, targets, spf)
         return dataclasses.replace(walked, zone_answers=await zone_answers, spf=await spf)
 
-    async def sender(self, sender: Union[Name, Address]) -> Subject:
+    async def sender(self, sender: Sender) -> Subject:
         """Return an outbound host or address with all that hangs from it."""
-        if isinstance(sender, Name):
-            target = Target(Role.SENDER, sender)
+        if isinstance(sender.of, Name):
+            targets = [Target(Role.SENDER, sender.of)]
         else:
-            target = Target(Role.SENDER, None, given=(sender,))
-        return await self._hosts(Subject(sender), [target])
+            targets = [Target(Role.SENDER, None, given=(sender.of,))]
+        if sender.helo is not None:
+            targets.append(Target(Role.HELO, sender.helo))
+        return await self._hosts(Subject(sender.of), targets)
 
     async def _allowed(self, domain: Name) -> Optional[SpfFacts]:
         return None if self._spf is None else await self._spf.allowed(domain)
@@ -229,7 +233,7 @@ class Walk:
             MailHost(domain, target, tuple(own))
             for target, own in zip([*followed, *allowed], answers)
         ]
-        iprevs, greetings = await addresses.walked(hosts)
+        iprevs, greetings = await addresses.walked([h for h in hosts if not h.is_helo])
         return dataclasses.replace(
             subject,
             hosts=_with_addresses(hosts, iprevs, greetings),
@@ -252,7 +256,8 @@ class Walk:
         self, target: Target, name: Name, rdtype: RdataType, addresses: _Addresses
     ) -> Answer:
         answer = await self._lookups.ask(name, rdtype)
-        addresses.known(answer.addresses, target)
+        if target.role is not Role.HELO:
+            addresses.known(answer.addresses, target)
         return answer
 
 
@@ -345,11 +350,16 @@ def _with_addresses(
 ) -> tuple[MailHost, ...]:
     """Return the hosts with their addresses, each under the first host that has it."""
     having: dict[Address, list[MailHost]] = {}
+    helo = next((host for host in hosts if host.is_helo), None)
     for host in hosts:
+        if host.is_helo:
+            continue
         for address in host.all_addresses:
             having.setdefault(address, []).append(host)
     expected = {
         address: tuple(name for owner in owners for name in owner.names)
+        if helo is None
+        else helo.names[:1]
         for address, owners in having.items()
     }
     return tuple(
@@ -359,14 +369,19 @@ def _with_addresses(
                 MailAddress(
                     iprevs[address],
                     host.name,
-                    (host.names or (None,))[-1],
+                    ((helo.names[:1] if helo is not None else host.names) or (None,))[-1],
                     expected[address],
                     greetings.get(address) if host.target.receives else None,
+                    helo,
                 )
                 for address in host.all_addresses
-                if address in iprevs and having[address][0] is host
+                if address in iprevs and not host.is_helo and having[address][0] is host
             ),
-            shared=tuple(a for a in host.all_addresses if a in iprevs and having[a][0] is not host),
+            shared=tuple(
+                a
+                for a in host.all_addresses
+                if a in iprevs and not host.is_helo and having[a][0] is not host
+            ),
         )
         for host in hosts
     )

@@ -88,6 +88,7 @@ class Wording:
             "mixed-ptr": self._mixed_ptr,
             "name-mismatch": self._name_mismatch,
             "provider-name": self._provider_name,
+            "helo-mismatch": self._helo_mismatch,
             "underscore-ptr": self._underscore_ptr,
             "generic-ptr": self._generic_ptr,
             "dns-failure": self._failed_lookup,
@@ -141,7 +142,7 @@ class Wording:
             return f"MX {target.preference}"
         if target.term is not None:
             return f"SPF {self.spf_source(target.term)}"
-        return "no MX," if target.role is Role.IMPLICIT_MX else "sender"
+        return _ROLES[target.role]
 
     def spf_source(self, source: SpfSource) -> str:
         of = f" of {show_name(source.domain)}" if source.domain is not None else ""
@@ -238,6 +239,14 @@ class Wording:
     def _provider_name(self, fact: MailAddress, _: None) -> Sentence:
         text = "not the name of the mail host, which is its provider's to choose"
         return Sentence(self._address(fact), text, self.names(fact.iprev.names))
+
+    def _helo_mismatch(self, fact: MailAddress, _: None) -> Sentence:
+        assert fact.helo is not None
+        assert fact.helo.name is not None
+        wrong = ["does not resolve to it"] * (not fact.helo_leads_back)
+        wrong += [f"is not its PTR {self.names(fact.iprev.names)}"] * (not fact.helo_is_ptr)
+        text = f"says {self.name(fact.helo.name)} in EHLO, which {' and '.join(wrong)}"
+        return Sentence(str(fact.address), text)
 
     def _underscore_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
         return Sentence(self._address(fact), "with an underscore", self.name(name.name))
@@ -371,6 +380,9 @@ class Wording:
                 return f"{of} {subject}"
             return f"{of} {self.name(question.name)}, PTR of {subject},"
         return f"{of} {self.name(question.name)}"
+
+
+_ROLES = {Role.IMPLICIT_MX: "no MX,", Role.SENDER: "sender", Role.HELO: "EHLO"}
 
 
 def show_question(question: Question) -> str:

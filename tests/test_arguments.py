@@ -9,6 +9,8 @@ import pytest
 from nameserver import NameServer
 from plugin import Plugin, zone
 
+from reverse_mx.findings import FINDINGS
+
 MAIL = "expected a mail domain such as example.com"
 LONG_LABEL = "a" * 64
 LONG_NAME = ".".join(["a" * 60] * 5)
@@ -97,6 +99,30 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             id="sender-with-a-blank",
         ),
         pytest.param(
+            ("--sender", "192.0.2.40=[192.0.2.40]"),
+            "--sender: 192.0.2.40=[192.0.2.40] has an address for a name; expected the name"
+            " that the host gives in EHLO, such as mail.example.com",
+            id="helo-that-is-an-address-literal",
+        ),
+        pytest.param(
+            ("--sender", "192.0.2.40=[IPv6:2001:db8::40]"),
+            "--sender: 192.0.2.40=[IPv6:2001:db8::40] has an address for a name; expected the name"
+            " that the host gives in EHLO, such as mail.example.com",
+            id="helo-that-is-an-ipv6-literal",
+        ),
+        pytest.param(
+            ("--sender", "192.0.2.40=localhost"),
+            "--sender: 192.0.2.40=localhost has a name without a dot; expected the name"
+            " that the host gives in EHLO, such as mail.example.com",
+            id="helo-that-is-without-a-dot",
+        ),
+        pytest.param(
+            ("--sender", "192.0.2.40="),
+            "--sender: an empty value is no name; expected the name that the host gives in EHLO,"
+            " such as mail.example.com",
+            id="helo-that-is-empty",
+        ),
+        pytest.param(
             ("--sender", "2001:db8::1%eth0"),
             "--sender: 2001:db8::1%eth0 has : in it; expected a host or an address,"
             " such as out.example.com",
@@ -146,12 +172,7 @@ LONG_NAME = ".".join(["a" * 60] * 5)
         ),
         pytest.param(
             ("-d", "example.com", "--state", "gone-ptr=ok"),
-            "--state: gone-ptr=ok names no finding; expected one of no-such-domain, implicit-mx,"
-            " null-mx, invalid-mx, mx-is-alias, no-address, private-address, unusable-address,"
-            " missing-ptr, unconfirmed-ptr, invalid-ptr, mixed-ptr, name-mismatch,"
-            " underscore-ptr, generic-ptr, dns-failure, dns-timeout, inconsistent-ptr,"
-            " inconsistent-mx, lame-server, spf-error, smtp-silent, smtp-failure, banner-mismatch,"
-            " too-many",
+            f"--state: gone-ptr=ok names no finding; expected one of {', '.join(FINDINGS)}",
             id="unknown-finding",
         ),
         pytest.param(

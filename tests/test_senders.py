@@ -51,6 +51,86 @@ SCENARIOS = [
         "1 1 0 0 0 0",
         "--sender 127.0.0.1",
     ),
+    # The name in EHLO.
+    Scenario(
+        "ok-helo",
+        "192.0.2.40 PTR out.example.com.\nout.example.com. A 192.0.2.40",
+        "OK - 192.0.2.40: 1 mail host, 1 address, reverse DNS matches",
+        "address ptr confirm",
+        arguments="--sender 192.0.2.40=Out.Example.COM.",
+    ),
+    Scenario(
+        "warn-helo-mismatch-is-no-ptr",
+        """
+        192.0.2.40 PTR out.example.com.
+        out.example.com. A 192.0.2.40
+        mail.example.com. A 192.0.2.40
+        """,
+        "WARNING - 192.0.2.40: 192.0.2.40 says mail.example.com in EHLO, which is not its PTR"
+        " out.example.com [helo-mismatch]",
+        "address ptr confirm",
+        arguments="--sender 192.0.2.40=mail.example.com",
+    ),
+    Scenario(
+        "warn-helo-mismatch-does-not-resolve-to-the-address",
+        """
+        192.0.2.40 PTR out.example.com.
+        192.0.2.40 PTR mail.example.com.
+        out.example.com. A 192.0.2.40
+        mail.example.com. A 192.0.2.41
+        """,
+        "WARNING - 192.0.2.40: 192.0.2.40 has 2 PTR names, of which mail.example.com does not"
+        " resolve back to it [mixed-ptr], says mail.example.com in EHLO, which does not"
+        " resolve to it [helo-mismatch]",
+        "address ptr confirm",
+        arguments="--sender 192.0.2.40=mail.example.com",
+    ),
+    Scenario(
+        "warn-helo-mismatch-of-one-of-a-hosts-addresses-in-place-of-name-mismatch",
+        """
+        out.example.com. A 192.0.2.40
+        out.example.com. A 192.0.2.41
+        192.0.2.40 PTR mail.example.com.
+        192.0.2.41 PTR other.example.com.
+        mail.example.com. A 192.0.2.40
+        other.example.com. A 192.0.2.41
+        """,
+        "WARNING - out.example.com: 192.0.2.41 says mail.example.com in EHLO, which does not"
+        " resolve to it and is not its PTR other.example.com [helo-mismatch]",
+        "address ptr confirm",
+        "1 2 0 0 0 0",
+        "--sender out.example.com=mail.example.com",
+    ),
+    Scenario(
+        "crit-helo-that-does-not-exist",
+        "192.0.2.40 PTR out.example.com.\nout.example.com. A 192.0.2.40",
+        "CRITICAL - 192.0.2.40: gone.example.com does not exist (NXDOMAIN) [no-address];"
+        " 192.0.2.40 says gone.example.com in EHLO, which is not its PTR out.example.com"
+        " [helo-mismatch]",
+        "address ptr confirm",
+        arguments="--sender 192.0.2.40=gone.example.com",
+    ),
+    Scenario(
+        "crit-helo-whose-lookup-fails-is-no-mismatch",
+        """
+        192.0.2.40 PTR helo.example.com.
+        ! helo.example.com. A rcode REFUSED
+        """,
+        "CRITICAL - 192.0.2.40: A lookup of helo.example.com, PTR of 192.0.2.40, failed: REFUSED"
+        " from 127.0.0.1#PORT [dns-failure]; A lookup of helo.example.com failed: REFUSED from"
+        " 127.0.0.1#PORT [dns-failure]",
+        "address ptr confirm",
+        "1 1 0 0 0 1",
+        "--sender 192.0.2.40=helo.example.com",
+    ),
+    Scenario(
+        "crit-helo-of-an-address-without-ptr",
+        "helo.example.com. A 192.0.2.40",
+        "CRITICAL - 192.0.2.40: 192.0.2.40 has no PTR record (NXDOMAIN) [missing-ptr]",
+        "address ptr",
+        "1 1 1 0 0 0",
+        "--sender 192.0.2.40=helo.example.com",
+    ),
     Scenario(
         "crit-sender-host-missing-ptr",
         "out.example.com. A 192.0.2.40",
@@ -162,7 +242,7 @@ def test_scenario(plugin: Plugin, scenario: Scenario) -> None:
     if "--no-reverse" in scenario.arguments:
         perfdata = replace(scenario, counts="1 1 0 0 0 0").perfdata
         perfdata = perfdata.replace("missing_ptr=0 unconfirmed_ptr=0 name_mismatch=0 ", "")
-    assert output.status == f"REVERSE_MX {scenario.status}"
+    assert output.status == "REVERSE_MX " + scenario.status.replace("#PORT", f"#{server.port}")
     assert output.counts == perfdata
     assert (output.code, output.stderr) == (CODES[scenario.status.split()[0]], "")
 
