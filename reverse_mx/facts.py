@@ -307,8 +307,8 @@ class SpfFacts:
     """What a domain's SPF record allows to send, as far as a finite list can say.
 
     ``addresses`` come in ascending order, each with the first term that gives it; ``large`` are
-    networks of more than 16 addresses, ``left_out`` terms that depend on the sender (macros,
-    "exists", "ptr") or have no effect. To a receiver one error is the end of the whole record
+    networks of more than 16 addresses, ``left_out`` terms that depend on the sender ("ptr", some
+    macros) or have no effect. To a receiver one error is the end of the whole record
     ("permerror", RFC 7208, 2.6.7); the addresses are those of the terms that are fine nevertheless.
     ``further`` addresses and networks of an overlong record were not kept. A lookup that failed is
     no error, but is in ``answers``, which are all that were made, in the record's order.

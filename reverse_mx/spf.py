@@ -109,16 +109,18 @@ class SpfWalk:
         """Ask for what a record and all that it includes needs, as far as the limit allows."""
         answer = await self._lookups.ask(domain, TXT)
         texts = spf_texts(answer)
-        terms = read_spf_record(texts[0])[0] if len(texts) == 1 else []
+        terms = read_spf_record(texts[0], domain)[0] if len(texts) == 1 else []
         for term in terms:
             if term.followed and self._ahead < MOST_SPF_LOOKUPS:
                 self._ahead += 1
                 target = term.target or domain
-                hosts = term.name in ("a", "mx")
+                hosts = term.name in ("a", "mx", "exists")
                 start(self._look_up(term.name, target) if hosts else self._read_ahead(target))
 
     async def _look_up(self, name: str, target: Name) -> list[Answer]:
-        """Ask for the addresses of an "a" or "mx" term (5.3, 5.4), side by side."""
+        """Ask for the addresses of an "a", "mx" or "exists" term (5.3, 5.4, 5.7), side by side."""
+        if name == "exists":
+            return [await self._lookups.ask(target, A)]
         mx = [await self._lookups.ask(target, MX)] if name == "mx" else []
         hosts = _exchanges(mx[0])[:MOST_SPF_EXCHANGES] if mx else [target]
         promises = [self._lookups.ask(host, rdtype) for host in hosts for rdtype in self._rdtypes]
@@ -130,14 +132,17 @@ class SpfWalk:
         ``chain`` leads there from the first domain, without it.
         """
         answer = await self._lookups.ask(domain, TXT)
-        self._note((answer,), counts=bool(chain))
+        if chain:
+            self._note((answer,))
+        else:
+            self._answers.append(answer)
         texts = spf_texts(answer)
         if len(texts) != 1:
             if not answer.failed:
                 fault = SpfFault.RECORDS if texts else SpfFault.NO_RECORD
                 self._error(SpfError(fault, chain, number=len(texts)))
             return {}
-        terms, errors = read_spf_record(texts[0])
+        terms, errors = read_spf_record(texts[0], domain)
         for error in errors:
             self._error(error._replace(chain=chain))
         allowed: Spans = {}
@@ -159,13 +164,7 @@ class SpfWalk:
         if term.network is not None:
             return self._network(term.network, source, SpfLarge(source, term.network))
         if term.name == "all" and term.passes:
-            return {
-                span: part
-                for network in ("0.0.0.0/0", "::/0")
-                for span, part in self._network(
-                    ipaddress.ip_network(network), source, SpfLarge(source, None)
-                ).items()
-            }
+            return self._everybody(source)
         asks = term.name in SPF_ASKING
         if asks:
             self._asked += 1
@@ -183,6 +182,10 @@ class SpfWalk:
         if term.name in ("a", "mx"):
             answers = await self._look_up(term.name, target)
             return self._networks(term, source, answers, chain)
+        if term.name == "exists":
+            (answer,) = await self._look_up(term.name, target)
+            self._note((answer,), self._rdtypes)
+            return self._everybody(source) if answer.records else {}
         further = (*chain, (term.name, target))
         if target in (self._domain, *(name for _, name in chain)):
             self._error(SpfError(SpfFault.LOOP, further))
@@ -207,6 +210,13 @@ class SpfWalk:
                 spans.update(self._network(network, source, SpfLarge(source, network, True)))
         return spans
 
+    def _everybody(self, source: SpfSource) -> Spans:
+        spans: Spans = {}
+        for network in ("0.0.0.0/0", "::/0"):
+            everybody = SpfLarge(source, None)
+            spans.update(self._network(ipaddress.ip_network(network), source, everybody))
+        return spans
+
     def _network(self, network: Network, source: SpfSource, large: SpfLarge) -> Spans:
         """Return the addresses of a network, or the network as a whole if it is large."""
         rdtype = A if network.version == 4 else AAAA
@@ -224,15 +234,17 @@ class SpfWalk:
         self._further += len(spans) - len(kept)
         return kept
 
-    def _note(self, answers: Sequence[Answer], counts: bool = True) -> None:
-        """Remember the lookups of a term, and which of them were void."""
+    def _note(self, answers: Sequence[Answer], whom: Sequence[RdataType] = ()) -> None:
+        """Remember the lookups of a term, and which of them were void.
+
+        One for an address is made for a sender of its family, if not for that of ``whom``.
+        """
         self._answers += answers
         for answer in answers:
-            question = answer.question
-            if counts and answer.missing:
-                for rdtype, voids in self._voids.items():
-                    if question.rdtype in (rdtype, TXT, MX):
-                        voids.append(question)
+            if answer.missing:
+                rdtype = answer.question.rdtype
+                for family in whom or (self._rdtypes if rdtype in (TXT, MX) else (rdtype,)):
+                    self._voids[family].append(answer.question)
 
     def _error(self, error: SpfError) -> None:
         self._errors[error] = None

@@ -17,11 +17,15 @@ from reverse_mx.names import Name, Network
 MOST_SPF_TERMS = 500
 
 
-SPF_FOLLOWED = ("include", "a", "mx", "redirect=")
+SPF_FOLLOWED = ("include", "a", "mx", "exists", "redirect=")
 
 
 # The grammar of RFC 7208, 7.1 and 12. The macros c, r and t are for explanations only (7.2).
 _MACRO = r"%(?:[%_-]|\{[slodiphv](?:0*[1-9][0-9]*)?r?[-.+,/_=]*\})"
+
+
+# Without a sender only the domain is known, d; o is the sender's, and may be another.
+_EXPANDED = re.compile(r"%(?:([%_-])|\{(d)([0-9]*)(r?)([-.+,/_=]*)\})", re.IGNORECASE)
 
 
 _MACRO_STRING = rf"(?:[!-$&-~]|{_MACRO})*"
@@ -133,8 +137,8 @@ class SpfTerm:
     """A term of an SPF record (RFC 7208, 4.6.1), whose ``name`` has a "=" if it is a modifier.
 
     ``text`` is the term as it is written. ``target`` is the domain to look up, None if it is the
-    record's own. A term with a macro is not ``followed``. ``lengths`` are the prefix lengths around
-    an IPv4 and an IPv6 address.
+    record's own. A term with a macro that needs a sender is not ``followed``. ``lengths`` are the
+    prefix lengths around an IPv4 and an IPv6 address.
     """
 
     text: str
@@ -147,11 +151,12 @@ class SpfTerm:
 
 
 def spf_texts(answer: Answer) -> list[str]:
-    """Return the SPF records among TXT records, strings joined (RFC 7208, 3.3 and 4.5)."""
+    """Return the SPF records among TXT records, strings joined (RFC 7208, 3.3 and 4.5).
+
+    They are of ASCII, so a character stands for an octet, whatever its value.
+    """
     texts = (b"".join(record.strings) for record in answer.records)
-    return [
-        text.decode("utf-8", "replace") for text in texts if re.match(rb"(?i)v=spf1( |\Z)", text)
-    ]
+    return [text.decode("latin-1") for text in texts if re.match(rb"(?i)v=spf1( |\Z)", text)]
 
 
 class SpfSyntaxError(ValueError):
@@ -163,7 +168,7 @@ class SpfSyntaxError(ValueError):
         self.form = form
 
 
-def read_spf_record(text: str) -> tuple[list[SpfTerm], list[SpfError]]:
+def read_spf_record(text: str, owner: Name) -> tuple[list[SpfTerm], list[SpfError]]:
     """Return the terms of a record in the order that counts, and its errors.
 
     Nothing is behind "all"; else the redirect is last, wherever it stands (RFC 7208, 5.1, 6.1).
@@ -173,7 +178,7 @@ def read_spf_record(text: str) -> tuple[list[SpfTerm], list[SpfError]]:
     errors = []
     for word in words[:MOST_SPF_TERMS]:
         try:
-            terms.append(read_spf_term(word))
+            terms.append(read_spf_term(word, owner))
         except SpfSyntaxError as error:
             source = SpfSource(word)
             errors.append(SpfError(SpfFault.SYNTAX, (), source, error.syntax, error.form))
@@ -190,8 +195,8 @@ def read_spf_record(text: str) -> tuple[list[SpfTerm], list[SpfError]]:
     return directives + ([] if "all" in names else redirects[:1]), errors
 
 
-def read_spf_term(word: str) -> SpfTerm:
-    """Read one term. Raise ``SpfSyntaxError`` if the grammar forbids it."""
+def read_spf_term(word: str, owner: Name) -> SpfTerm:
+    """Read one term of an owner's record. Raise ``SpfSyntaxError`` if the grammar forbids it."""
     flags = re.ASCII | re.IGNORECASE
     parts = re.fullmatch(r"([+?~-]?)([a-z][a-z0-9_.-]*=?)(.*)", word, flags | re.DOTALL)
     qualifier, name, rest = parts.groups() if parts else ("", "", "")
@@ -205,7 +210,7 @@ def read_spf_term(word: str) -> SpfTerm:
     if not match:
         raise SpfSyntaxError(SpfSyntax.FORM, form)
     found = match.groupdict()
-    domain = found.get("domain") or ""
+    domain = _expand(found.get("domain") or "", owner) if name in SPF_FOLLOWED else None
     network: Optional[Network] = None
     if "ip" in found:
         kind = ipaddress.IPv4Network if name == "ip4" else ipaddress.IPv6Network
@@ -217,16 +222,46 @@ def read_spf_term(word: str) -> SpfTerm:
         word,
         name,
         qualifier in ("", "+"),
-        _spf_target(domain) if name in SPF_FOLLOWED and domain and "%" not in domain else None,
-        name in SPF_FOLLOWED and "%" not in domain,
+        _spf_target(domain) if domain else None,
+        domain is not None,
         network,
         (int(found.get("length4") or 32), int(found.get("length6") or 128)),
     )
 
 
+def _expand(text: str, owner: Name) -> Optional[str]:
+    """Return a domain with its macros expanded (RFC 7208, 7.3), None if that takes a sender."""
+    if "%" not in text:
+        return text
+    domain = b".".join(owner.labels[:-1]).decode("latin-1")
+    needs_sender = "%" in _EXPANDED.sub("", text)
+
+    def expanded(match: re.Match[str]) -> str:
+        character, letter, digits, reverse, delimiters = match.groups()
+        if character:
+            return {"%": "%", "_": " ", "-": "%20"}[character]
+        parts = re.split(f"[{re.escape(delimiters or '.')}]", domain)
+        parts = parts[::-1] if reverse else parts
+        # More digits than a name has labels mean all of it.
+        count = int(digits.lstrip("0")[:4] or 0)
+        value = ".".join(parts[-count:])
+        return value if letter == "d" else re.sub(r"[^A-Za-z0-9._~-]", _escaped, value)
+
+    text = _EXPANDED.sub(expanded, text)
+    excess = len(text.rstrip(".")) - 253
+    if excess > 0:
+        # Labels are left out from the left until the rest fits.
+        text = text[excess - 1 :].partition(".")[2] or text[excess:]
+    return None if needs_sender else text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
+
+
 def _spf_target(text: str) -> Name:
     # Not by dnspython's from_text(), to which a backslash begins an escape.
-    labels = text.encode("ascii").split(b".")
+    labels = text.encode("latin-1").split(b".")
     try:
         return Name(labels if not labels[-1] else [*labels, b""])
     except dns.exception.DNSException:

@@ -146,7 +146,7 @@ class Wording:
 
     def spf_source(self, source: SpfSource) -> str:
         of = f" of {show_name(source.domain)}" if source.domain is not None else ""
-        return f"{printable(source.text)}{of}"
+        return f"{_term(source)}{of}"
 
     def spf_left_out(self, left_out: Union[SpfLarge, SpfLeftOut]) -> str:
         source = self.spf_source(left_out.source)
@@ -302,7 +302,7 @@ class Wording:
             first = ", ".join(map(show_question, error.questions))
             return f"has more than {MOST_SPF_VOIDS} void lookups{whom}: {first}"
         assert error.term is not None
-        term = printable(error.term.text)
+        term = _term(error.term)
         if error.fault is SpfFault.EXCHANGES:
             return f"has {error.number} MX records in {term}: 10 are allowed"
         if error.fault is SpfFault.LOOKUPS:
@@ -534,6 +534,10 @@ def ending(greeting: Greeting) -> str:
         Ending.NO_WAY: os_reason(greeting.error),
         Ending.TOO_LONG: f"the greeting has more than {MOST_GREETING} octets",
     }[greeting.ending]
+
+
+def _term(source: SpfSource) -> str:
+    return show_octets(source.text.encode("latin-1"))
 
 
 def _step(step: tuple[str, Name]) -> str:

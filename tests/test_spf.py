@@ -228,8 +228,8 @@ MECHANISMS = [
     terms("mx-in-letters", "mx:letters.example.net -all", "192.0.2.21 2001:db8::21"),
     terms(
         "ptr-and-exists",
-        "ptr ptr:example.net ?exists:a.example.net -all",
-        left_out=("ptr", "ptr:example.net", "?exists:a.example.net"),
+        "ptr ptr:example.net exists:%{i}.example.net -all",
+        left_out=("ptr", "ptr:example.net", "exists:%{i}.example.net"),
     ),
     terms("ipv4", "a:a.example.net ip6:2001:db8::1", "192.0.2.10/31", arguments=("-4",)),
     terms("ipv4-all", "all", left_out=("all (any address)",), arguments=("-4",)),
@@ -238,6 +238,20 @@ MECHANISMS = [
         "a:a.example.net mx:example.net ip4:192.0.2.40 ip4:192.0.2.0/24 ip6:2001:db8::/64",
         "2001:db8::a 2001:db8::21 2001:db8::22",
         left_out=("ip6:2001:db8::/64 (2^64 addresses)",),
+        arguments=("-6",),
+        mx="",
+    ),
+    terms("exists", "exists:v4.example.net", left_out=("exists:v4.example.net (any address)",)),
+    terms("exists-of-nothing", "exists:none.example.net ip4:192.0.2.40", "192.0.2.40"),
+    terms("exists-without-ipv4", "exists:null.example.net ip4:192.0.2.40", "192.0.2.40"),
+    terms(
+        "exists-that-denies", "ip4:192.0.2.40 -exists:v4.example.net ip4:192.0.2.41", "192.0.2.40"
+    ),
+    terms("exists-that-does-not-pass", "?exists:v4.example.net ip4:192.0.2.41"),
+    terms(
+        "exists-asks-for-ipv4-whoever-sends",
+        "exists:v4.example.net",
+        left_out=("exists:v4.example.net (any address)",),
         arguments=("-6",),
         mx="",
     ),
@@ -418,21 +432,42 @@ INCLUDES = [
 
 # Each is left out as it stands.
 MACROS = [
-    "include:%{d}.example.net",
+    "include:%{o}.example.net",
+    "a:%{d}.%{v}.example.net",
     "+a:%{i}._spf.example.net/30//126",
     "~mx:%{l1r+-}.example.net/24",
     "exists:%{ir}.%{v}._spf.%{d2}",
     "exists:%{L005R.-+,/_=}.example.net",
     "ptr:%{p}.example.net",
     "a:%{s}.%{o}.%{h}.example.net",
-    "a:%%percent.example.net",
-    "a:blank%_.example.net",
-    "a:blank%-blank.example.net",
     "a:mail.%{h}",
-    "redirect=%{d}._spf.example.net",
+    "redirect=%{h}._spf.example.net",
     "ip4=192.0.2.40 (= where : belongs, so it has no effect)",
     "include=_spf.example.net (= where : belongs, so it has no effect)",
 ]
+
+# Each is followed to a host: what needs no sender is known.
+EXPANDED = {
+    "a:%{d}.example.net": "example.com.example.net",
+    "a:%{d}": "example.com",
+    "a:%{D}": "example.com",
+    "a:%{d1}.example.net": "com.example.net",
+    "a:%{d2}.example.net": "example.com.example.net",
+    "a:%{d3}.example.net": "example.com.example.net",
+    f"a:%{{d{'9' * 400}}}.example.net": "example.com.example.net",
+    "a:%{d0001}.example.net": "com.example.net",
+    "a:%{dr}.example.net": "com.example.example.net",
+    "a:%{d1r}.example.net": "example.example.net",
+    "a:%{dr-}.example.net": "example.com.example.net",
+    "a:x.%{dr.-}.%{d1}": "x.com.example.com",
+    "a:%%percent.example.net": r"\037percent.example.net",
+    "a:blank%_.example.net": r"blank\032.example.net",
+    "a:blank%-blank.example.net": r"blank\03720blank.example.net",
+    # Labels are left out from the left until the name has 253 octets.
+    f"a:y.{'x' * 62}.{'x' * 62}.{'x' * 62}.{'x' * 49}.%{{d}}.ab": (
+        f"{'x' * 62}.{'x' * 62}.{'x' * 62}.{'x' * 49}.example.com.ab"
+    ),
+}
 
 # Nothing comes of them, nor of names that do not exist.
 WELL_FORMED = [
@@ -634,15 +669,12 @@ MALFORMED = {
 
 def printed(term: str) -> str:
     """Return a term as the output has it: octets that could do harm are spelled out."""
-    text = term.encode("latin-1").decode("utf-8", "replace")
-    return re.sub(
-        r"[^ -~]|[|<>&\"'`$\\]", lambda c: "".join(f"\\{o:03d}" for o in c[0].encode()), text
-    )
+    return re.sub(r"[^ -~]|[|<>&\"'`$\\]", lambda octet: f"\\{ord(octet[0]):03d}", term)
 
 
 def wrong(term: str, reason: str) -> str:
-    shown = printed(term)
-    return f"has a syntax error in {shown[:200]}{'...' * (len(shown) > 200)} ({reason})"
+    shown = printed(term[:200]) + "..." * (len(term) > 200)
+    return f"has a syntax error in {shown} ({reason})"
 
 
 SYNTAX = [
@@ -654,6 +686,14 @@ SYNTAX = [
             left_out=(term,),
         )
         for term in MACROS
+    ),
+    *(
+        Case(
+            f"expanded-{printed(term)[:60]}",
+            f"{host}. A 192.0.2.40" + spf(f"v=spf1 {term} -all"),
+            "192.0.2.40",
+        )
+        for term, host in EXPANDED.items()
     ),
     *(
         Case(f"well-formed-{term}", spf(f"v=spf1 ip4:192.0.2.40 {term}"), "192.0.2.40")
@@ -758,9 +798,10 @@ APPENDIX_A = [
         "a3-lists-of-users",
         "mx include:mobile._lists.%{d} include:remote._lists.%{d} -all",
         "",
-        spf("v=spf1 exists:%{l1r+}.%{d}", of="mobile._lists.example.com"),
-        "include:mobile._lists.%{d}",
-        "include:remote._lists.%{d}",
+        spf("v=spf1 exists:%{l1r+}.%{d}", of="mobile._lists.example.com")
+        + spf("v=spf1 exists:%{ir}.%{l1r+}.%{d}", of="remote._lists.example.com"),
+        "exists:%{l1r+}.%{d} of mobile._lists.example.com",
+        "exists:%{ir}.%{l1r+}.%{d} of remote._lists.example.com",
     ),
     rfc(
         "a3-list-itself",
@@ -774,16 +815,7 @@ APPENDIX_A = [
     # A.4, Multiple Requirements Example
     rfc(
         "a4-both-of-two",
-        "-include:net._both.%{d} -include:name._both.%{d} +all",
-        "",
-        "",
-        "+all (any address)",
-        "-include:net._both.%{d}",
-        "-include:name._both.%{d}",
-    ),
-    rfc(
-        "a4-both-of-two-by-name",
-        "-include:net._both.example.com -include:name._both.example.com ip4:192.0.2.80/31 +all",
+        "-include:net._both.%{d} -include:name._both.%{d} ip4:192.0.2.80/31 +all",
         "192.0.2.80/31",
         spf("v=spf1 -ip4:192.0.2.0/24 ip4:198.51.100.0/24", of="net._both.example.com")
         + spf("v=spf1 -ptr:example.com ip4:203.0.113.0/24", of="name._both.example.com"),
@@ -832,10 +864,10 @@ LIMITS = [
     ),
     limited(
         "what-is-left-out-is-counted",
-        f"ptr ?exists:%{{i}}.example.net -a:%{{d}}.example.net {TEN}",
+        f"ptr ?exists:%{{i}}.example.net -a:%{{h}}.example.net {TEN}",
         "192.0.2.0/30 192.0.2.4/31 192.0.2.6",
         errors=too_many("a:7.example.net"),
-        left_out=("ptr", "?exists:%{i}.example.net", "-a:%{d}.example.net"),
+        left_out=("ptr", "?exists:%{i}.example.net", "-a:%{h}.example.net"),
     ),
     limited(
         "redirect-is-counted",
@@ -930,8 +962,13 @@ LIMITS = [
     ),
     limited(
         "void-explanation-is-not-counted",
-        "a:x.example.org a:y.example.org exp=z.example.org exists:z.example.org -all",
-        left_out=("exists:z.example.org",),
+        "a:x.example.org a:y.example.org exp=z.example.org -all",
+    ),
+    limited(
+        "void-exists-is-counted-for-whoever-sends",
+        "exists:x.example.org -exists:y.example.org exists:z.example.org ip6:2001:db8::40 -all",
+        "2001:db8::40",
+        errors=void("A x.example.org", "A y.example.org", "A z.example.org"),
     ),
     # A host without AAAA is void only where the sender has an IPv6 address.
     limited(
@@ -1184,6 +1221,7 @@ ENDLESS = {
     "large": " ".join(f"ip4:10.{n // 16}.{n % 16 * 16}.0/24" for n in range(3000)),
     "malformed": "moo " * 14000,
     "lookups": " ".join(f"a:{n}.example.net" for n in range(3000)),
+    "expansions": "a:" + "%{d}" * 16000 + ".example.net",
     "macros": "exists:%{i}.a.b " * 3500,
     "labels": "a:" + "a." * 30000,
     "label": "a:" + "a" * 60000,
