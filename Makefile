@@ -18,18 +18,17 @@ LOCKS = tests/requirements
 PINNED = $(PIP) --require-hashes -r $(LOCKS)
 SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
 # What depends on the libraries.
-WITH_BOTH = $(patsubst %,tests/test_%.py,advice arguments hostile lookups many output process \
-  properties same scenarios senders smtp spf)
+WITH_BOTH = tests/scenarios tests/process
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
 .PHONY: demo test deb docs man completion scale bench fuzz mutation lock loss check-tools clean
 
 demo: .venv/.demo
-	@.venv/bin/python tests/demo.py
+	@.venv/bin/python -m tests.trials.demo
 
 test: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.made
-	$(PYTHON) tests/debian.py .debian $(DEBIAN)
+	$(PYTHON) tests/helpers/debian.py .debian $(DEBIAN)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -41,14 +40,14 @@ test: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.
 
 # What it measures is the plugin as pip installs it.
 scale: check-tools .venv/.demo
-	$(PYTHON) tests/debian.py .debian icinga2-bin
-	.venv/bin/python tests/scale.py
+	$(PYTHON) tests/helpers/debian.py .debian icinga2-bin
+	.venv/bin/python -m tests.trials.scale
 
 deb: .venv/.docs
 	.venv/bin/python tools/deb.py
 
 docs: .venv/.test
-	.venv/bin/python tests/test_docs.py --write
+	.venv/bin/python -m tests.project.test_docs --write
 
 man: build/check_reverse_mx.1
 completion: build/check_reverse_mx.bash
@@ -59,21 +58,21 @@ build/check_reverse_mx.1 build/check_reverse_mx.bash: $(SOURCES) tools/generate.
 	mv $@.new $@
 
 bench: check-tools .venv-bench/.made .venv-peers/.made
-	$(PYTHON) tests/debian.py .debian $(BENCH_DEBIAN)
-	cd tests && ../.venv-bench/bin/python -m bench
+	$(PYTHON) tests/helpers/debian.py .debian $(BENCH_DEBIAN)
+	.venv-bench/bin/python -m tests.trials.bench
 
 mutation: check-tools .venv-mutation/.mutation
-	$(PYTHON) tests/debian.py .debian $(DEBIAN)
-	.venv-mutation/bin/python tests/mutation.py
+	$(PYTHON) tests/helpers/debian.py .debian $(DEBIAN)
+	.venv-mutation/bin/python -m tests.trials.mutation
 
 fuzz: check-tools .venv/.test
-	.venv/bin/python tests/fuzz.py --answers 100000 --write
-	.venv/bin/python tests/test_properties.py 250
+	.venv/bin/python -m tests.trials.fuzz --answers 100000 --write
+	.venv/bin/python -m tests.scenarios.test_properties 250
 
 # The long forms of two tests, which write what they measure to docs/reliability.md.
 loss: .venv/.test
-	.venv/bin/python tests/test_loss.py 2000
-	.venv/bin/python tests/test_process.py
+	.venv/bin/python -m tests.process.test_loss 2000
+	.venv/bin/python -m tests.process.test_process
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has. The
 # tests run in both.

@@ -1,9 +1,10 @@
-"""The plugin as the tests have it. ``make test`` runs them with the newest and oldest libraries."""
+"""The plugin as the tests have it."""
 
 from __future__ import annotations
 
 import pytest
-from plugin import InProcess, Program
+
+from tests.helpers.plugin import InProcess, Program
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
 
 import generate  # noqa: E402
-from chroot import Chroot, Failed  # noqa: E402
-from debian import Unavailable  # noqa: E402
+
+from tests.helpers.chroot import Chroot, Failed  # noqa: E402
+from tests.helpers.debian import Unavailable  # noqa: E402
 
 FOLDER = ROOT / ".debian"
 DIST = ROOT / "dist"

@@ -1,0 +1,161 @@
+"""Hostile answers: fuzzed ones with fixed seeds, what once failed, and what was thought out."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+import check_reverse_mx
+from reverse_mx.process import break_off
+from tests import ROOT
+from tests.helpers.nameserver import Connection, Datagram, NameServer
+from tests.helpers.plugin import Program, at_most_cpu, uncovered
+from tests.trials.fuzz import BROKEN_OFF, CORPUS, run_plugin
+
+GRACE = 0.3
+
+
+def fuzz(
+    *arguments: str | Path, project: Path = ROOT, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run that of a project, which is this one or a copy."""
+    command = [sys.executable, "-m", "tests.trials.fuzz", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, cwd=project, env=env, check=False
+    )
+
+
+def test_two_thousand_answers_from_hell() -> None:
+    kept = sorted(CORPUS.glob("*.json"))
+    replay: list[str | Path] = ["--replay", *kept] if kept else []
+    ended = fuzz("--answers", "2000", "--seed", "1", *replay)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for file in kept:
+        assert f"{file.name}: holds" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        pytest.param(
+            'yield "implicit-mx"', 'assert not "implicit-mx"', "no status line", id="crash"
+        ),
+        pytest.param("if octet in NAME_CHARACTERS else", "if octet else", "raw {", id="raw"),
+    ],
+)
+def test_what_fails_is_kept_and_fails_again_until_it_is_mended(
+    tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    shutil.copytree(ROOT / "reverse_mx", tmp_path / "reverse_mx")
+    shutil.copy(check_reverse_mx.__file__, tmp_path)
+    sources = {file: file.read_text("utf-8") for file in tmp_path.rglob("*.py")}
+    ((file, source),) = (pair for pair in sources.items() if right in pair[1])
+    assert source.count(right) == 1
+    file.write_text(source.replace(right, wrong), "utf-8")
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("corpus"))
+    ended = fuzz("--answers", "1", "--seed", "2", project=tmp_path, env=uncovered())
+    assert ended.returncode == 1
+    (kept,) = (tmp_path / "tests" / "trials" / "corpus").iterdir()
+    again = fuzz("--replay", kept, project=tmp_path, env=uncovered())
+    assert again.returncode == 1
+    assert f"AssertionError: {said}" in again.stderr
+    assert fuzz("--replay", kept).stdout == f"{kept.name}: holds\n"
+
+
+class Flood(NameServer):
+    """Domains with 500 addresses, each with 100 PTR names that end in the same labels."""
+
+    def __init__(self, labels: list[bytes], own: bool) -> None:
+        """``own`` is whether each address has names of its own."""
+        super().__init__("")
+        self._tail = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+        self._own = own
+
+    def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+        end = wire.index(b"\0", 12) + 5
+        question = wire[12:end]
+        first, rdtype = question[1 : 1 + question[0]], question[-3]
+        records: list[bytes] = []
+        if rdtype == 15:
+            records = [b"\0\x0a\xc0\x0c"]
+        elif rdtype == 1 and first == b"example":
+            domain = zlib.crc32(question) % 200
+            records = [bytes([20, domain, i // 100, i % 100 + 1]) for i in range(500)]
+        elif rdtype == 12:
+            own = first + question[5:8].replace(b".", b"") if self._own else b""
+            labels = [b"%02d" % i + own.hex().encode() for i in range(100)]
+            names = [bytes([len(label)]) + label for label in labels]
+            at = 0xC000 | end + 12 + len(names[0])  # the tail of the first name
+            records = [name + struct.pack("!H", at) for name in names]
+            records[0] = names[0] + self._tail
+        answer = b"".join(
+            struct.pack("!HHHIH", 0xC00C, rdtype, 1, 60, len(rdata)) + rdata for rdata in records
+        )
+        flags = 0x8180
+        if len(answer) > 1000 and asker.transport == "udp":
+            flags, answer, records = flags | 0x200, b"", []
+        header = struct.pack("!5H", flags, 1, len(records), 0, 0)
+        asker.send(wire[:2] + header + question + answer)
+
+
+@pytest.mark.parametrize("verbosity", [(), ("-vv",)], ids=["", "vv"])
+@pytest.mark.parametrize(
+    ("labels", "own"),
+    [
+        pytest.param([b"example", b"net"], True, id="names-of-their-own"),
+        pytest.param([b"1"] * 110, False, id="many-labels"),
+        pytest.param([b"xn--bcher-kva"] * 15, False, id="punycode"),
+    ],
+)
+def test_fifty_thousand_ptr_names_are_counted_in_time(
+    program: Program, labels: list[bytes], own: bool, verbosity: tuple[str, ...]
+) -> None:
+    # It used to compute for a minute.
+    with Flood(labels, own) as server, at_most_cpu(4 + GRACE):
+        arguments = ("-d", "example.com", "-4", "-t", "4", *verbosity)
+        output = program.ask(server, *arguments, env={"PYTHONUTF8": "1"})
+    assert output.code in (1, 2, 3)
+    assert output.stderr == ""
+
+
+def test_what_takes_too_long_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def probe(_: object) -> NoReturn:
+        while True:
+            pass
+
+    monkeypatch.setattr(check_reverse_mx.ReverseMX, "probe", probe)
+    result = run_plugin(["-s", "127.0.0.1", "-d", "example.com", "-t", "1"], "utf-8")
+    assert (result.stdout, result.code, result.stderr) == (BROKEN_OFF, 3, "")
+
+
+def test_what_had_no_cpu_is_not_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def probe(_: object) -> Iterator[NoReturn]:
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            time.sleep(0.1)
+        yield from ()
+
+    monkeypatch.setattr(check_reverse_mx.ReverseMX, "probe", probe)
+    result = run_plugin(["-s", "127.0.0.1", "-d", "example.com", "-t", "1"], "utf-8")
+    assert (result.stdout.count("\n"), result.code) == (1, 3)
+    assert result.stdout != BROKEN_OFF
+
+
+def test_what_is_broken_off_before_a_chain_starts_says_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_: object) -> NoReturn:
+        break_off()
+
+    monkeypatch.setattr(check_reverse_mx, "side_by_side", start)
+    result = run_plugin(["-s", "127.0.0.1", "-d", "example.com"], "utf-8")
+    assert (result.stdout, result.code, result.stderr) == (BROKEN_OFF, 3, "")

@@ -1,0 +1,667 @@
+"""What -v says to do about each problem, and what that costs."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import textwrap
+
+import pytest
+
+from tests.helpers.nameserver import NameServer
+from tests.helpers.plugin import Output, Plugin, Program, zone
+
+# Who is in charge, for every zone that is concerned below.
+ZONES = """
+    example.com. SOA ns1.example.com. first\\.last.example.com. 7 3600 600 86400 60
+    example.com. NS ns1.example.com.
+    ns1.example.com. A 192.0.2.53
+    ns1.example.com. AAAA 2001:db8::53
+    example.net. SOA ns.example.net. dns.example.net. 1 3600 600 86400 60
+    example.net. NS ns.example.net.
+    ns.example.net. A 198.51.100.53
+    2.0.192.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    2.0.192.in-addr.arpa. NS ns1.isp.example.
+    2.0.192.in-addr.arpa. NS ns2.isp.example.
+    113.0.203.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    51.198.in-addr.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    51.198.in-addr.arpa. NS ns1.isp.example.
+    8.b.d.0.1.0.0.2.ip6.arpa. SOA ns1.isp.example. noc.isp.example. 3 3600 600 86400 60
+    8.b.d.0.1.0.0.2.ip6.arpa. NS ns1.isp.example.
+    0-63.2.0.192.in-addr.arpa. SOA ns1.example.com. first\\.last.example.com. 7 3600 600 86400 60
+    0-63.2.0.192.in-addr.arpa. NS ns1.example.com.
+    com. SOA a.nic.example. registry.nic.example. 1 3600 600 86400 60
+    com. NS a.nic.example.
+    a.nic.example. A 192.0.2.1
+    ns1.isp.example. A 192.0.2.101
+    ns2.isp.example. A 192.0.2.102
+"""
+OURS = """\
+in: zone example.com, contact first.last@example.com
+  name servers: ns1.example.com (192.0.2.53, 2001:db8::53)
+"""
+THEIRS = """\
+in: zone 2.0.192.in-addr.arpa, contact noc@isp.example
+  a reverse zone: as a rule the address's provider changes it
+  name servers: ns1.isp.example (192.0.2.101), ns2.isp.example (192.0.2.102)
+"""
+MAIL = """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+"""
+
+
+def advice(output: Output, finding: str) -> str:
+    """Return the lines under a problem, without what receivers do."""
+    lines = output.long
+    start = next(i for i, line in enumerate(lines) if f"] {finding}: " in line)
+    under = list(itertools.takewhile(lambda line: line[0] == " ", lines[start + 1 :]))
+    told = textwrap.dedent("\n".join(under))
+    return told.split("meanwhile: ")[0].rstrip("\n") + "\n"
+
+
+CASES = [
+    pytest.param(
+        "missing-ptr",
+        MAIL,
+        f"fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n{THEIRS}",
+        id="missing-ptr",
+    ),
+    pytest.param(
+        "missing-ptr",
+        MAIL + "192.0.2.25 CNAME 25.0-63.2.0.192.in-addr.arpa.",
+        "fix: 25.0-63.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 0-63.2.0.192.in-addr.arpa, contact first.last@example.com\n"
+        "  delegated (RFC 2317): whoever runs its name servers changes it\n"
+        "  name servers: ns1.example.com (192.0.2.53, 2001:db8::53)\n",
+        id="missing-ptr-behind-rfc2317-alias",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. A 198.51.100.25
+        """,
+        "fix: 25.100.51.198.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 51.198.in-addr.arpa, contact noc@isp.example\n"
+        "  nothing below it is delegated: the address's provider changes it\n"
+        "  name servers: ns1.isp.example (192.0.2.101)\n",
+        id="missing-ptr-in-the-providers-zone",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. AAAA 2001:db8::25
+        """,
+        "fix: 5.2" + 22 * ".0" + ".8.b.d.0.1.0.0.2.ip6.arpa. PTR mail.example.com.\n"
+        "in: zone 8.b.d.0.1.0.0.2.ip6.arpa, contact noc@isp.example\n"
+        "  nothing below it is delegated: the address's provider changes it\n"
+        "  name servers: ns1.isp.example (192.0.2.101)\n",
+        id="missing-ptr-ipv6",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        """,
+        f"fix: 25.2.0.192.in-addr.arpa. PTR real.example.net.\n{THEIRS}",
+        id="missing-ptr-of-an-alias-names-what-is-behind-it",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR other.example.net.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR other.example.net.\n{THEIRS}"
+        "or fix: other.example.net. A 192.0.2.25\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="unconfirmed-ptr-has-two-cures",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL
+        + """
+        192.0.2.25 PTR alias.example.com.
+        alias.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.99
+        """,
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR alias.example.com.\n{THEIRS}"
+        "or fix: real.example.net. A 192.0.2.25\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="unconfirmed-ptr-that-is-an-alias",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR isp.example.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR isp.example.\n{THEIRS}"
+        "or fix: isp.example. A 192.0.2.25\n"
+        "in: the root zone, which has no such name: is it misspelt?\n",
+        id="unconfirmed-ptr-of-two-labels",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR mail.example.com.2.0.192.in-addr.arpa.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR mail.example.com.2.0.192.in-addr.arpa.\n" + THEIRS,
+        id="nobody-is-told-to-give-a-name-in-a-reverse-zone-an-address",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "".join(f"\n    192.0.2.25 PTR n{number}.example.net." for number in range(6)),
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR n0.example.net.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR n1.example.net.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR n2.example.net.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR n3.example.net.\n{THEIRS}"
+        "or fix: n0.example.net. A 192.0.2.25\n"
+        "or fix: n1.example.net. A 192.0.2.25\n"
+        "or fix: n2.example.net. A 192.0.2.25\n"
+        "or fix: n3.example.net. A 192.0.2.25\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="four-cures-of-a-kind-are-enough",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        MAIL + "192.0.2.25 PTR localhost.\n    localhost. A 127.0.0.1",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR localhost.\n{THEIRS}",
+        id="nobody-is-told-to-give-localhost-an-address",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. A 172.16.0.25
+        16.172.in-addr.arpa. SOA ns1.example.com. first\\.last.example.com. 7 60 60 60 60
+        """,
+        "fix: 25.0.16.172.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 16.172.in-addr.arpa, contact first.last@example.com\n"
+        "  the zone of a private network, so your own\n",
+        id="missing-ptr-of-a-private-address-has-no-provider",
+    ),
+    pytest.param(
+        "invalid-ptr",
+        MAIL + "192.0.2.25 PTR -x.example.net.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR -x.example.net.\n{THEIRS}",
+        id="invalid-ptr",
+    ),
+    pytest.param(
+        "invalid-ptr",
+        MAIL + "192.0.2.25 PTR mx\\;reboot.example.net.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR mx\\059reboot.example.net.\n{THEIRS}",
+        id="nothing-unsafe-in-what-is-to-be-pasted",
+    ),
+    pytest.param(
+        "mixed-ptr",
+        MAIL
+        + """
+        192.0.2.25 PTR mail.example.com.
+        192.0.2.25 PTR gone.example.net.
+        192.0.2.25 PTR .
+        """,
+        "remove: 25.2.0.192.in-addr.arpa. PTR .\n"
+        f"remove: 25.2.0.192.in-addr.arpa. PTR gone.example.net.\n{THEIRS}",
+        id="mixed-ptr-names-those-to-remove",
+    ),
+    pytest.param(
+        "name-mismatch",
+        MAIL + "192.0.2.25 PTR other.example.net.\n    other.example.net. A 192.0.2.25",
+        "fix, unless the other name is wanted: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"in place of: 25.2.0.192.in-addr.arpa. PTR other.example.net.\n{THEIRS}",
+        id="name-mismatch",
+    ),
+    pytest.param(
+        "underscore-ptr",
+        """
+        example.com. MX 10 mail_1.example.com.
+        mail_1.example.com. A 192.0.2.25
+        192.0.2.25 PTR mail_1.example.com.
+        """,
+        "fix: name the host without an underscore in its MX, address and PTR records\n" + THEIRS,
+        id="underscore-ptr-that-the-host-has-too",
+    ),
+    pytest.param(
+        "underscore-ptr",
+        MAIL + "192.0.2.25 PTR a_b.example.com.\n    a_b.example.com. A 192.0.2.25",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 2.0.192.in-addr.arpa, see above\n",
+        id="underscore-ptr-beside-a-name-mismatch",
+    ),
+    pytest.param(
+        "generic-ptr",
+        """
+        example.com. MX 10 h192-0-2-25.example.com.
+        h192-0-2-25.example.com. A 192.0.2.25
+        192.0.2.25 PTR h192-0-2-25.example.com.
+        """,
+        "fix: name the host after its task in its MX, address and PTR records\n" + THEIRS,
+        id="generic-ptr",
+    ),
+    pytest.param(
+        "generic-ptr",
+        MAIL
+        + """
+        192.0.2.25 PTR h192-0-2-25.example.net.
+        h192-0-2-25.example.net. A 192.0.2.25
+        """,
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in: zone 2.0.192.in-addr.arpa, see above\n",
+        id="generic-ptr-beside-a-name-mismatch",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 mail.example.com.\n    mail.example.com. A 127.0.0.1",
+        f"replace by a public address: mail.example.com. A 127.0.0.1\n{OURS}",
+        id="unusable-address",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 mail.example.com.\n    mail.example.com. AAAA ::1",
+        f"replace by a public address: mail.example.com. AAAA ::1\n{OURS}",
+        id="unusable-address-ipv6",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 example.com.\n    example.com. A 127.0.0.1",
+        f"replace by a public address: example.com. A 127.0.0.1\n{OURS}",
+        id="unusable-address-of-the-domain-itself",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.example.com.",
+        "correct or remove: example.com. MX 10 mail.example.com.\n"
+        f"or fix: mail.example.com. A ADDRESS-OF-THE-HOST\n{OURS}",
+        id="no-address",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        192.0.2.25 PTR real.example.net.
+        """,
+        f"fix: example.com. MX 10 real.example.net.\n{OURS}",
+        id="mx-is-alias",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME www.example.com.
+        www.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        192.0.2.25 PTR real.example.net.
+        """,
+        f"fix: example.com. MX 10 real.example.net.\n{OURS}",
+        id="mx-is-alias-of-an-alias",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        "example.com. MX 10 mail.example.com.\n    mail.example.com. CNAME gone.example.net.",
+        "\n",
+        id="mx-is-alias-of-nothing-is-no-better-mx",
+    ),
+    pytest.param(
+        "implicit-mx",
+        "example.com. TXT here",
+        "\n",
+        id="implicit-mx-without-an-address-is-no-mx",
+    ),
+    pytest.param(
+        "invalid-mx",
+        "example.com. MX 10 192.0.2.25.",
+        "remove: example.com. MX 10 192.0.2.25.\n"
+        f"add: an MX with the name of the host that has 192.0.2.25\n{OURS}",
+        id="invalid-mx-address",
+    ),
+    pytest.param(
+        "invalid-mx",
+        MAIL + "192.0.2.25 PTR mail.example.com.\n    example.com. MX 0 .",
+        f"remove: example.com. MX 0 .\n{OURS}",
+        id="invalid-mx-root",
+    ),
+    pytest.param(
+        "implicit-mx",
+        "example.com. A 192.0.2.25\n192.0.2.25 PTR example.com.",
+        f"fix: example.com. MX 10 example.com.\n{OURS}",
+        id="implicit-mx",
+    ),
+    pytest.param(
+        "null-mx",
+        "example.com. MX 0 .",
+        f"remove, if it is to take mail: example.com. MX 0 .\n{OURS}",
+        id="null-mx",
+    ),
+]
+
+
+@pytest.mark.parametrize(("finding", "text", "expected"), CASES)
+def test_advice(plugin: Plugin, finding: str, text: str, expected: str) -> None:
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert f"[{finding}]" in output.status
+    assert advice(output, finding) == expected
+
+
+PRIVATE = "the zone of a private network, so your own"
+CLASSLESS = "delegated (RFC 2317): whoever runs its name servers changes it"
+PROVIDERS = "nothing below it is delegated: the address's provider changes it"
+REVERSE = "a reverse zone: as a rule the address's provider changes it"
+
+
+@pytest.mark.parametrize(
+    ("address", "apex", "whose"),
+    [
+        ("10.1.2.3", "10.in-addr.arpa", PRIVATE),
+        ("10.1.2.3", "2.1.10.in-addr.arpa", PRIVATE),
+        ("172.16.2.3", "16.172.in-addr.arpa", PRIVATE),
+        ("172.31.2.3", "2.31.172.in-addr.arpa", PRIVATE),
+        ("192.168.2.3", "168.192.in-addr.arpa", PRIVATE),
+        ("192.168.2.3", "2.168.192.in-addr.arpa", PRIVATE),
+        ("fc00::3", "c.f.ip6.arpa", PRIVATE),
+        ("fd00::3", "0.0.d.f.ip6.arpa", PRIVATE),
+        ("11.1.2.3", "11.in-addr.arpa", PROVIDERS),
+        ("172.15.2.3", "15.172.in-addr.arpa", PROVIDERS),
+        ("172.32.2.3", "32.172.in-addr.arpa", PROVIDERS),
+        ("192.169.2.3", "169.192.in-addr.arpa", PROVIDERS),
+        ("193.168.2.3", "168.193.in-addr.arpa", PROVIDERS),
+        ("2001:db8::3", "0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", PROVIDERS),
+        ("2001:db8::3", "0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", REVERSE),
+        ("198.51.100.3", "100.51.198.in-addr.arpa", REVERSE),
+        ("198.51.100.3", "3.100.51.198.in-addr.arpa", REVERSE),
+    ],
+)
+def test_whose_a_reverse_zone_is(plugin: Plugin, address: str, apex: str, whose: str) -> None:
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    mail.example.com. {"AAAA" if ":" in address else "A"} {address}
+    {apex}. SOA ns.example.net. noc.isp.example. 1 3600 600 86400 60
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "missing-ptr").splitlines()[1:] == [
+        f"in: zone {apex}, contact noc@isp.example",
+        f"  {whose}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rname", "contact"),
+    [
+        pytest.param(".", "", id="root"),
+        pytest.param("noc.", "", id="no-domain"),
+        pytest.param("noc.isp.", ", contact noc@isp", id="shortest"),
+        pytest.param(
+            r"n\226\.c.isp.example.", r", contact n\239\191\189.c@isp.example", id="not-ascii"
+        ),
+    ],
+)
+def test_contact_of_a_zone(plugin: Plugin, rname: str, contact: str) -> None:
+    apex = "2.0.192.in-addr.arpa"
+    text = f"{MAIL}\n{apex}. SOA ns.example.net. {rname} 1 3600 600 86400 60"
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "missing-ptr").splitlines()[1:] == [
+        f"in: zone {apex}{contact}",
+        f"  {REVERSE}",
+    ]
+
+
+def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES)) as server:
+        output = plugin.ask(server, "-v", "-d", "example-gone.com")
+    assert advice(output, "no-such-domain") == (
+        "fix: the name, if it is misspelt, or have example-gone.com registered\n"
+        "in: zone com, contact registry@nic.example\n"
+        "  name servers: a.nic.example (192.0.2.1)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "finding", "fix"),
+    [
+        pytest.param(
+            "h192-0-2-25.example.net.",
+            "generic-ptr",
+            "name the host after its task in its MX, address and PTR records",
+            id="generic-ptr",
+        ),
+        pytest.param(
+            "a_b.example.net.",
+            "underscore-ptr",
+            "25.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.",
+            id="underscore-ptr",
+        ),
+    ],
+)
+def test_advice_for_a_bare_address(plugin: Plugin, name: str, finding: str, fix: str) -> None:
+    with NameServer(zone(f"{ZONES}\n192.0.2.25 PTR {name}\n{name} A 192.0.2.25")) as server:
+        output = plugin.ask(server, "-v", "--sender", "192.0.2.25")
+    assert advice(output, finding) == f"fix: {fix}\n{THEIRS}"
+
+
+def test_threshold_needs_no_advice(plugin: Plugin) -> None:
+    with NameServer(zone(f"{ZONES}{MAIL}192.0.2.25 PTR mail.example.com.")) as server:
+        output = plugin.ask(server, "-v", "-c", "@0:9", "-d", "example.com")
+    assert output.status.startswith("REVERSE_MX CRITICAL - example.com: slowest MX lookup took ")
+    assert [re.sub(r"[0-9.]+s", "Ns", line) for line in output.long] == [
+        *(
+            f"[CRITICAL] slowest {stage} took Ns (outside range @0:9)"
+            for stage in ("MX lookup", "address lookup", "PTR lookup", "confirming lookup")
+        ),
+        "example.com",
+        "  MX 10 mail.example.com",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
+    ]
+
+
+def test_zone_and_receivers_are_told_once(plugin: Plugin) -> None:
+    text = MAIL + "mail.example.com. A 192.0.2.26\n    mail.example.com. A 192.0.2.27"
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert sum("noc@isp.example" in line for line in output.long) == 1
+    assert sum("meanwhile" in line for line in output.long) == 1
+    assert sum("see above" in line for line in output.long) == 2
+    assert sum("fix: " in line for line in output.long) == 3
+
+
+def test_prose_fits_a_terminal(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES + MAIL)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert max(len(line) for line in output.long) <= 100
+    prose = "\n".join(output.long).partition("meanwhile: ")[2]
+    assert prose
+    assert max(len(line) for line in prose.splitlines()) <= 79
+
+
+def test_cause_of_a_failed_lookup_shows_what_the_resolver_held_back(plugin: Plugin) -> None:
+    """An SPF record that only a query with checking disabled gets."""
+    text = zone(
+        ZONES
+        + MAIL
+        + r"""
+        192.0.2.25 PTR mail.example.com.
+        example.com. TXT "v=spf1 <-all>"
+        ! example.com. TXT once rcode SERVFAIL 6
+        """
+    )
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-v", "--spf", "-d", "example.com")
+    assert "[dns-failure]" in output.status
+    told = " ".join(" ".join(output.long).split())
+    assert (
+        "cause: DNSSEC validation fails; with checking disabled the resolver answers"
+        r" TXT \034v=spf1 \060-all\062\034 "
+    ) in told + " "
+
+
+def long_output(output: Output) -> str:
+    """The long output as one line."""
+    return " ".join(" ".join(output.long).split())
+
+
+def test_validator_that_ignores_checking_disabled_is_believed_its_reason(plugin: Plugin) -> None:
+    text = ZONES + MAIL + "! 192.0.2.25 PTR rcode SERVFAIL 7"
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert (
+        "cause: DNSSEC validation fails, says the resolver; the owner of the zone can help"
+        " meanwhile:"
+    ) in long_output(output)
+
+
+@pytest.mark.parametrize("verbosity", ["-v", "-vv"])
+def test_resolver_that_answers_nothing_is_the_cause(plugin: Plugin, verbosity: str) -> None:
+    with NameServer("! * * drop") as server:
+        output = plugin.ask(server, verbosity, "-t", "2", "-d", "example.com", "example.net")
+    told = long_output(output)
+    cause = "cause: no resolver answered any question: is it right, running, reachable?"
+    assert (told.count(cause), told.count("meanwhile: ")) == (1, 0)
+
+
+def test_cause_that_there_was_no_time_for_says_so(plugin: Plugin) -> None:
+    with NameServer(zone(MAIL + "! 192.0.2.25 PTR drop")) as server:
+        output = plugin.ask(server, "-v", "-t", "2", "-d", "example.com")
+    assert (
+        "cause: not looked for, as the time was up; a longer --timeout leaves some meanwhile:"
+    ) in long_output(output)
+
+
+def test_records_of_a_domain_that_is_an_alias_belong_to_its_target(plugin: Plugin) -> None:
+    text = """
+    example.com. CNAME example.net.
+    example.net. MX 10 gone.example.net.
+    """
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "no-address").splitlines()[0] == (
+        "correct or remove: example.net. MX 10 gone.example.net."
+    )
+
+
+def test_mail_host_with_the_domain_twice_lacks_a_dot(plugin: Plugin) -> None:
+    with NameServer(zone("example.com. MX 10 mail.Example.com.example.com.")) as server:
+        output = plugin.ask(server, "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: mail.Example.com.example.com does not exist (NXDOMAIN)"
+        " (is a final dot missing in the zone?) [no-address]"
+    )
+
+
+def test_alias_of_a_ptr_name_is_shown(plugin: Plugin) -> None:
+    text = MAIL + "192.0.2.25 PTR rev.example.com.\n    rev.example.com. CNAME old.example.net."
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert output.long[-1] == (
+        "    [CRITICAL] 192.0.2.25 PTR rev.example.com CNAME old.example.net (no A, NXDOMAIN)"
+    )
+
+
+def test_host_that_is_localhost_has_no_record_to_replace(plugin: Plugin) -> None:
+    with NameServer("example.com. MX 10 localhost.\nlocalhost. A 127.0.0.1") as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert "    [CRITICAL] 127.0.0.1" in output.long
+    assert advice(output, "unusable-address") == "\n"
+
+
+def test_host_may_have_addresses_of_the_family_not_asked_for(plugin: Plugin) -> None:
+    text = "example.com. MX 10 mail.example.com.\nmail.example.com. AAAA 2001:db8::25"
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-4", "-d", "example.com")
+    ours = OURS.replace(", 2001:db8::53", "")
+    assert advice(output, "no-address") == f"fix: mail.example.com. A ADDRESS-OF-THE-HOST\n{ours}"
+
+
+def test_sender_without_address_has_only_that_to_mend(plugin: Plugin) -> None:
+    with NameServer(ZONES) as server:
+        output = plugin.ask(server, "-v", "--sender", "gone.example.com")
+    assert advice(output, "no-address") == f"fix: gone.example.com. A ADDRESS-OF-THE-HOST\n{OURS}"
+
+
+def test_no_more_servers_are_listed_than_the_root_has(plugin: Plugin) -> None:
+    text = "".join(f"ns1.isp.example. A 127.0.0.{n}\n" for n in range(20, 33))
+    broken = ZONES.replace("ns1.isp.example. A 192.0.2.101\n", text) + MAIL
+    with NameServer(zone(broken + "! 192.0.2.25 PTR rcode SERVFAIL")) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    told = advice(output, "dns-failure").splitlines()
+    assert told[:15] == [
+        "asked themselves, the servers of 2.0.192.in-addr.arpa:",
+        *(
+            f"  ns1.isp.example (127.0.0.{n}) does not answer (connection refused)"
+            for n in range(20, 33)
+        ),
+        "  ...",
+    ]
+
+
+# What the advice costs.
+
+
+def test_healthy_domain_is_asked_no_more_with_v(plugin: Plugin) -> None:
+    healthy = zone(ZONES + MAIL + "192.0.2.25 PTR mail.example.com.")
+    asked = []
+    for verbosity in ((), ("-v",), ("-vvv",)):
+        with NameServer(healthy) as server:
+            assert plugin.ask(server, "-d", "example.com", *verbosity).code == 0
+            asked.append(sorted((query.name, query.rdtype) for query in server.queries))
+    assert asked[0] == asked[1] == asked[2]
+
+
+def test_broken_domain_is_asked_no_more_without_v(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES + MAIL)) as server:
+        plugin.ask(server, "-d", "example.com")
+        assert {query.rdtype for query in server.queries} == {"MX", "A", "AAAA", "PTR"}
+
+
+def test_accepted_problem_is_not_inquired_into(plugin: Plugin) -> None:
+    with NameServer(zone(ZONES + MAIL)) as server:
+        plugin.ask(server, "-v", "-d", "example.com", "--state", "missing-ptr=ok")
+        assert "SOA" not in {query.rdtype for query in server.queries}
+
+
+@pytest.mark.parametrize("silent", ["SOA", "NS"])
+def test_verdict_is_the_same_when_time_runs_out_for_advice(program: Program, silent: str) -> None:
+    with NameServer(zone(ZONES + MAIL) + f"\n! * {silent} drop") as server:
+        output = program.ask(server, "-v", "-t", "1.5", "-d", "example.com")
+    assert output.seconds < 1.8
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record"
+        " (NXDOMAIN) [missing-ptr]"
+    )
+    assert output.perfdata["dns_errors"] == "0;;;0"
+    told = advice(output, "missing-ptr")
+    assert told.startswith("fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n")
+    assert "ns1.isp.example" not in told
+
+
+def test_names_of_a_provider_are_one_line_without_a_record(plugin: Plugin) -> None:
+    text = """
+    example.com. MX 10 mx.hoster.example.
+    mx.hoster.example. A 192.0.2.25
+    mx.hoster.example. A 192.0.2.26
+    192.0.2.25 PTR a1.hosts.example.
+    192.0.2.26 PTR a2.hosts.example.
+    a1.hosts.example. A 192.0.2.25
+    a2.hosts.example. A 192.0.2.26
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v")
+    assert output.long == [
+        "[OK] provider-name: 192.0.2.25 (mx.hoster.example) has PTR a1.hosts.example, not the name"
+        " of the mail host, which is its provider's to choose (so too 1 more address);"
+        " nothing to do",
+        "example.com",
+        "  MX 10 mx.hoster.example",
+        "    [OK] 192.0.2.25 PTR a1.hosts.example A 192.0.2.25",
+        "    [OK] 192.0.2.26 PTR a2.hosts.example A 192.0.2.26",
+    ]

@@ -1,0 +1,191 @@
+"""The goals, and how each figure comes from what the runs cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Optional
+
+from tests.trials.bench.responder import ROUND_TRIP
+from tests.trials.bench.runs import SLOW_SECONDS, Costs
+
+
+class Unit(NamedTuple):
+    """How a figure is shown."""
+
+    name: str
+    scale: float
+    digits: int
+
+    def show(self, figure: float) -> str:
+        return f"{self.scale * figure:,.{self.digits}f} {self.name}"
+
+
+MS = Unit("ms", 1e3, 1)
+MIB = Unit("MiB", 1, 1)
+MILLION = Unit("M", 1e-6, 0)
+
+
+class Measure(NamedTuple):
+    """One row: a figure, or the ratio of two, with its goal if it has one.
+
+    ``of`` and ``by`` are what is divided, ``by`` of a plain figure being 1. ``command`` is the
+    one whose load on the responder is told. ``relative`` is whether the figure is much the same
+    on any machine.
+    """
+
+    name: str
+    what: str
+    of: Callable[[Costs], float]
+    by: Optional[Callable[[Costs], float]]
+    unit: Unit
+    command: str
+    at_most: Optional[float] = None
+    at_least: Optional[float] = None
+    relative: bool = True
+
+    @property
+    def goal(self) -> str:
+        """The goal in words, empty if there is none."""
+        limit, sign = (self.at_least, "≥") if self.at_most is None else (self.at_most, "≤")
+        if limit is None:
+            return ""
+        return f"{sign} {limit:.2f}" if self.by else f"{sign} {self.unit.show(limit)}"
+
+    def figure(self, costs: Costs) -> float:
+        return self.of(costs) / (self.by(costs) if self.by else 1)
+
+    def verdict(self, costs: Costs) -> str:
+        """Say whether the goal is met, or which part of it is missing or too much."""
+        worse = self.worse(costs)
+        if worse is None:
+            return ""
+        missed = worse - 1 if self.at_most is not None else 1 - 1 / worse
+        return f"missed by {missed:.0%}" if missed > 0 else "met"
+
+    def worse(self, costs: Costs) -> Optional[float]:
+        """Return how many times worse than its goal it is; up to 1 it is met."""
+        figure = self.figure(costs)
+        if self.at_most is not None:
+            return figure / self.at_most
+        return self.at_least / figure if self.at_least is not None else None
+
+
+def cost(command: str, what: str) -> Callable[[Costs], float]:
+    return lambda costs: float(getattr(costs[command], what))
+
+
+def further(count: int) -> Callable[[Costs], float]:
+    """Return the CPU of each further domain in a run of so many.
+
+    Start-up, and what the first domain costs once, are in the run for one domain.
+    """
+    return lambda costs: (costs[str(count)].cpu - costs["one"].cpu) / (count - 1)
+
+
+def against(
+    peer: str, what: str, *, wall: Optional[float] = None, cpu: Optional[float] = None
+) -> Measure:
+    """Return the wall time or the CPU of a peer by ours. 0 stands for no goal."""
+    kind, text, goal = ("cpu", "CPU", cpu) if wall is None else ("wall", "wall time", wall)
+    name = f"{kind}-{peer}".replace(", ", "-").replace("_", "-")
+    of, by = cost(peer, kind), cost("one", kind)
+    return Measure(name, f"{text} of {what} ÷ ours", of, by, MS, peer, at_least=goal or None)
+
+
+def instructions(name: str, how: str, at_most: Optional[float]) -> Measure:
+    what = f"instructions of a whole run, {how} ÷ those of `import nagiosplugin, dns.resolver`"
+    of, by = (cost(f"{c}, counted", "instructions") for c in (name, "import"))
+    return Measure(
+        f"instructions-{name.replace(' ', '-')}", what, of, by, MILLION, f"{name}, counted", at_most
+    )
+
+
+BY_HAND = "the procedure by hand, done with `dig` in a shell loop"
+
+MEASURES = (
+    Measure(
+        "wall-two-hosts",
+        "wall time after start-up ÷ three round trips; 2 hosts, 4 addresses",
+        cost("one", "after"),
+        lambda _: 3 * ROUND_TRIP,
+        MS,
+        "one",
+        at_most=1.10,
+    ),
+    Measure(
+        "wall-fifty-hosts",
+        "the same with 50 hosts, 100 addresses",
+        cost("big", "after"),
+        lambda _: 3 * ROUND_TRIP,
+        MS,
+        "big",
+        at_most=2.0,
+    ),
+    Measure(
+        "wall-slow-answers",
+        "wall time after start-up ÷ 1 s; one host's A answer takes 1 s, another's PTR answer too",
+        cost("slow", "after"),
+        lambda _: SLOW_SECONDS,
+        MS,
+        "slow",
+        at_most=1.15,
+    ),
+    instructions("one", "installed", 1.20),
+    instructions("with -s", "installed, the resolver given with `-s`", None),
+    instructions("one file", "the one file dropped in, which Python compiles every time", None),
+    against("dig", f"{BY_HAND}, 13 lookups", wall=3.2),
+    against("dig", "that shell loop", cpu=1.15),
+    against("dig, once", f"{BY_HAND}, no question twice, 9 lookups", wall=0),
+    against("dig, once", "that shell loop", cpu=0),
+    against("checkdmarc", "checkdmarc's MX check", wall=3.2),
+    against("checkdmarc", "checkdmarc's MX check", cpu=2.5),
+    against("check_dig", "`check_dig` once per lookup, 13 lookups", wall=3.2),
+    against("check_dig, once", "`check_dig` once per lookup, 9 lookups", wall=0),
+    Measure(
+        "cpu-further-domain",
+        "CPU per further domain, own hosts, 100 in one run",
+        further(100),
+        None,
+        MS,
+        "100",
+        at_most=0.010,
+        relative=False,
+    ),
+    Measure(
+        "cpu-further-domain-by-import",
+        "the same ÷ CPU of `import nagiosplugin, dns.resolver`",
+        further(100),
+        cost("import", "cpu"),
+        MS,
+        "100",
+        # The goal of 10 ms, on a machine that needs 100 ms for these imports.
+        at_most=0.10,
+    ),
+    Measure(
+        "cpu-growth",
+        "CPU per further domain, 1,000 in one run ÷ 10 in one run",
+        further(1000),
+        further(10),
+        MS,
+        "1000",
+        at_most=1.1,
+    ),
+    Measure(
+        "memory-one-domain",
+        "peak memory, 1 domain",
+        cost("one", "memory"),
+        None,
+        MIB,
+        "one",
+        at_most=30,
+    ),
+    Measure(
+        "memory-thousand-domains",
+        "peak memory, 1,000 domains",
+        cost("1000", "memory"),
+        None,
+        MIB,
+        "1000",
+        at_most=64,
+    ),
+)

@@ -1,0 +1,206 @@
+"""Runs the tests on mutants of the plugin, for ``mutation.py``, in a copy of the project.
+
+pytest collects once. Then a child is forked for each mutant, which runs the tests that reach the
+changed statement, until one fails.
+
+Run as ``mutation_worker.py RESULT TEST...`` with the reach of the tests and the mutants as JSON on
+standard input; RESULT is the file for what kills each of them, or, without any, for the reach.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Optional, TypeVar
+
+import coverage
+import pytest
+from _pytest.runner import runtestprotocol
+
+import check_reverse_mx
+from tests import ROOT
+
+FILE = ROOT / "check_reverse_mx.py"
+
+# Seconds that a test may take with a mutant, beside several times what it took without.
+PATIENCE = 20
+
+# How a mutant ends, if no test fails.
+IMPORT, TIMEOUT, SURVIVED = "import", "timeout", "survived"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Mutant(NamedTuple):
+    """A change of the plugin: the ``old`` lines from ``first`` on become the ``new`` ones.
+
+    ``place`` is the class or function that it is in, ``reached_by`` the lines of which a test must
+    run one to meet it, empty where that is on import.
+    """
+
+    place: str
+    first: int
+    old: list[str]
+    new: list[str]
+    reached_by: list[int]
+
+    def apply(self, source: str) -> str:
+        lines = source.splitlines()
+        changed = slice(self.first - 1, self.first - 1 + len(self.old))
+        # The source may have been edited since the mutants were made of it.
+        assert lines[changed] == self.old
+        lines[changed] = self.new
+        return "\n".join(lines) + "\n"
+
+
+class Reach(NamedTuple):
+    """The seconds that a test took with the plugin as it is, and the lines that it ran."""
+
+    seconds: float
+    lines: list[int]
+
+
+def in_child(action: Callable[[T], R], argument: T) -> Optional[R]:
+    """Return what a function gives in a forked child, None if that was ended by a signal.
+
+    Servers that a test left running end with it.
+    """
+
+    def run() -> None:
+        os.setpgid(0, 0)
+        sender.send(action(argument))
+
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=run)
+    child.start()
+    sender.close()
+    result: Optional[R] = None
+    try:
+        with contextlib.suppress(EOFError):
+            result = receiver.recv()
+        return result
+    finally:
+        child.join()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid or 0, signal.SIGKILL)
+
+
+def fails(item: pytest.Item) -> bool:
+    return any(report.failed for report in runtestprotocol(item, nextitem=None, log=False))
+
+
+def wanted(item: pytest.Item) -> bool:
+    """Tell whether a test is to be run: with the newest libraries, as mutants need no others."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is None or callspec.params.get("plugin") != "oldest"
+
+
+class Worker:
+    """A plugin of pytest that does something else with the tests than to run them."""
+
+    result: Any
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = filter(wanted, items)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.result = self.work({item.nodeid: item for item in session.items})
+        return True
+
+    def work(self, items: dict[str, pytest.Item]) -> Any:
+        raise NotImplementedError
+
+
+class Measure(Worker):
+    """Finds out what each test takes, and which lines it runs, also in the processes it starts."""
+
+    def work(self, items: dict[str, pytest.Item]) -> dict[str, Optional[Reach]]:
+        return {nodeid: in_child(self._reach, item) for nodeid, item in items.items()}
+
+    def _reach(self, item: pytest.Item) -> Optional[Reach]:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Path(folder, "coveragerc")
+            where = f"parallel = true\ndata_file = {folder}/data\ninclude = {FILE}"
+            how = "patch = _exit\ndisable_warnings = no-data-collected"
+            settings.write_text(f"[run]\n{how}\n{where}\n", "utf-8")
+            os.environ["COVERAGE_PROCESS_START"] = str(settings)
+            measured = coverage.Coverage(config_file=str(settings))
+            started = time.monotonic()
+            with measured.collect():
+                failed = fails(item)
+            seconds = time.monotonic() - started
+            measured.save()
+            measured.combine([folder])
+            return None if failed else Reach(seconds, measured.get_data().lines(str(FILE)) or [])
+
+
+class Judge(Worker):
+    """Finds out which test kills each mutant."""
+
+    def __init__(self, reach: dict[str, Reach], mutants: list[Mutant]) -> None:
+        self._reach = reach
+        self._mutants = mutants
+        # What killed mutants of a place before is likely to kill the next.
+        self._kills: dict[str, Counter[str]] = collections.defaultdict(Counter)
+
+    def work(self, items: dict[str, pytest.Item]) -> list[str]:
+        source = FILE.read_text("utf-8")
+        verdicts = []
+        for mutant in self._mutants:
+            FILE.write_text(mutant.apply(source), "utf-8")
+            tests = [items[nodeid] for nodeid in self._tests(mutant)]
+            killer = in_child(self._killer, tests) or TIMEOUT
+            self._kills[mutant.place][killer] += 1
+            verdicts.append(killer)
+            print(json.dumps([killer, mutant]), file=sys.stderr, flush=True)
+        FILE.write_text(source, "utf-8")
+        return verdicts
+
+    def _tests(self, mutant: Mutant) -> list[str]:
+        lines, kills = set(mutant.reached_by), self._kills[mutant.place]
+        tests = [
+            nodeid
+            for nodeid, reach in self._reach.items()
+            # What no line is known of runs in a process that is not measured.
+            if not lines or not reach.lines or lines & set(reach.lines)
+        ]
+        return sorted(tests, key=lambda nodeid: (-kills[nodeid], self._reach[nodeid].seconds))
+
+    def _killer(self, tests: list[pytest.Item]) -> str:
+        try:
+            exec(compile(FILE.read_bytes(), FILE, "exec"), vars(check_reverse_mx))
+        except Exception:
+            return IMPORT
+        for item in tests:
+            # An alarm that nobody handles ends the process.
+            signal.alarm(PATIENCE + 5 * math.ceil(self._reach[item.nodeid].seconds))
+            if fails(item):
+                return item.nodeid
+        return SURVIVED
+
+
+def main(result: str, *tests: str) -> None:
+    """Judge the mutants on standard input, or measure the reach of the tests if there are none."""
+    told = json.load(sys.stdin)
+    reach = {nodeid: Reach(*values) for nodeid, values in told["reach"].items()}
+    mutants = [Mutant(*values) for values in told["mutants"]]
+    worker = Judge(reach, mutants) if mutants else Measure()
+    pytest.main(["-p", "no:cacheprovider", "--capture=no", *tests], plugins=[worker])
+    Path(result).write_text(json.dumps(worker.result), "utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,446 @@
+"""Every authoritative server asked itself: real BIND and NSD servers that agree, and do not.
+
+Three servers on loopback addresses of their own, on one port, are listed for one reverse zone;
+Unbound, at a fourth address, is the resolver and knows the first of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import textwrap
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.helpers.nameserver import NameServer
+from tests.helpers.plugin import PYTHONS, InProcess, Output, Plugin, Program
+from tests.helpers.realservers import FOLDER, Bind, Nsd, Server, Unbound, sign_zone
+
+REVERSE = "2.0.192.in-addr.arpa"
+# BIND listens only at addresses that an interface has; NSD takes any of the loopback network.
+HOSTS = ["127.0.0.1", "127.0.0.12", "127.0.0.13"]
+RESOLVER = "127.0.0.14"
+NAMES = "".join(f"ns{number} A {host}\n" for number, host in enumerate(HOSTS, 1))
+
+
+def reverse(serial: int, *records: str) -> str:
+    """Return the text of the reverse zone."""
+    servers = "".join(f"@ NS ns{number}.isp.example.\n" for number in (1, 2, 3))
+    soa = f"@ SOA ns1.isp.example. noc.isp.example. {serial} 3600 600 86400 60\n"
+    return f"{soa}{servers}" + "\n".join(records)
+
+
+def forward(serial: int, *records: str) -> str:
+    """Return the text of the domain's zone."""
+    soa = f"@ SOA ns1.isp.example. noc.isp.example. {serial} 3600 600 86400 60\n"
+    servers = "@ NS ns1.isp.example.\n@ NS ns2.isp.example.\n"
+    return f"{soa}{servers}mail A 192.0.2.25\n" + "\n".join(records)
+
+
+GOOD = reverse(7, "25 PTR mail.example.com.")
+MX = forward(3, "@ MX 10 mail")
+ISP = "@ SOA ns1 noc 1 3600 600 86400 60\n@ NS ns1\n" + NAMES
+COMMON = {"isp.example": ISP, "example.com": MX}
+
+
+@contextlib.contextmanager
+def silent(address: str, port: int) -> Iterator[None]:
+    """A server that is up and says nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind((address, port))
+        yield
+
+
+class Farm:
+    """The first name server, the others as the test wants them, and the resolver."""
+
+    def __init__(self, stack: ExitStack, zones: dict[str, str], extra: str = "") -> None:
+        self.stack = stack
+        self.zones = {**COMMON, **zones}
+        self.first = stack.enter_context(Bind(FOLDER, self.zones, HOSTS[0], recursion=False))
+        self.port = self.first.port
+        self.extra = extra
+
+    def nsd(self, number: int, zones: dict[str, str]) -> None:
+        self.stack.enter_context(Nsd(FOLDER, zones, HOSTS[number - 1], self.port))
+
+    def ask(self, plugin: Plugin, *arguments: str, anchors: tuple[str, ...] = ()) -> Output:
+        stubs = dict.fromkeys(self.zones, (HOSTS[0], self.port))
+        resolver: Server = Unbound(FOLDER, stubs, anchors, RESOLVER, self.port, self.extra)
+        with resolver:
+            where = ("-s", RESOLVER, "-p", str(self.port))
+            return plugin(*where, "-d", "example.com", *arguments)
+
+
+@pytest.fixture(params=["newest", "oldest"])
+def plugin(request: pytest.FixtureRequest) -> Plugin:
+    """The plugin with the newest libraries, which are this process's, and with the oldest."""
+    return InProcess() if request.param == "newest" else Program(PYTHONS["oldest"])
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_all_agree(plugin: Plugin, stack: ExitStack) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: GOOD, "example.com": MX})
+    farm.nsd(3, {REVERSE: GOOD})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert output.status == (
+        "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
+    )
+    assert output.long == [
+        "example.com",
+        "  zone example.com, 2 name server addresses asked",
+        "  MX 10 mail.example.com",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
+        f"      zone {REVERSE}, 3 name server addresses asked",
+    ]
+
+
+STALE = reverse(6, "25 PTR old.example.com.")
+EMPTY = reverse(5)
+WITNESSES = {number: f"ns{number}.isp.example ({HOSTS[number - 1]}" for number in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("odd", "serial", "has"),
+    [
+        pytest.param(STALE, 6, "PTR old.example.com", id="stale"),
+        pytest.param(EMPTY, 5, "no PTR (NXDOMAIN)", id="lacks-the-record"),
+        pytest.param(
+            reverse(8, "25 PTR mail.example.com.", "25 PTR www.example.com."),
+            8,
+            "PTR mail.example.com, PTR www.example.com",
+            id="has-one-more",
+        ),
+    ],
+)
+def test_odd_one_is_named(
+    plugin: Plugin, stack: ExitStack, odd: str, serial: int, has: str
+) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: odd, "example.com": MX})
+    farm.nsd(3, {REVERSE: GOOD})
+    output = farm.ask(plugin, "--authoritative")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
+        f" name servers of {REVERSE}: {WITNESSES[1]}, serial 7), {WITNESSES[3]}, serial 7) have"
+        f" PTR mail.example.com; {WITNESSES[2]}, serial {serial}) has {has} [inconsistent-ptr]"
+    )
+    assert output.code == 2
+
+
+def test_what_most_servers_have_comes_first(plugin: Plugin, stack: ExitStack) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: reverse(8, "25 PTR new.example.com."), "example.com": MX})
+    farm.nsd(3, {REVERSE: reverse(8, "25 PTR new.example.com.")})
+    output = farm.ask(plugin, "--authoritative")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
+        f" name servers of {REVERSE}: {WITNESSES[2]}, serial 8), {WITNESSES[3]}, serial 8) have"
+        f" PTR new.example.com; {WITNESSES[1]}, serial 7) has PTR mail.example.com"
+        " [inconsistent-ptr]"
+    )
+
+
+@pytest.mark.parametrize("serial", [2, 4])
+def test_mx_that_differs(plugin: Plugin, stack: ExitStack, serial: int) -> None:
+    """Of as many servers on each side the newer come first."""
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: GOOD, "example.com": forward(serial, "@ MX 20 mail")})
+    farm.nsd(3, {REVERSE: GOOD})
+    output = farm.ask(plugin, "--authoritative")
+    sides = [
+        f"{WITNESSES[1]}, serial 3) has MX 10 mail.example.com",
+        f"{WITNESSES[2]}, serial {serial}) has MX 20 mail.example.com",
+    ]
+    first, second = sides if serial < 3 else sides[::-1]
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: MX of example.com differs between the name servers of"
+        f" example.com: {first}; {second} [inconsistent-mx]"
+    )
+    assert output.code == 1
+
+
+LAME = f"name server of {REVERSE},"
+
+
+@pytest.mark.parametrize(
+    "kind", ["refuses", "dead", "silent", "not-authoritative", "from-a-cache", "garbage"]
+)
+def test_lame_server_is_named(plugin: Plugin, stack: ExitStack, kind: str) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: GOOD, "example.com": MX})
+    if kind == "refuses":
+        farm.nsd(3, {"other.example": "@ A 192.0.2.1"})
+    elif kind == "silent":
+        stack.enter_context(silent(HOSTS[2], farm.port))
+    elif kind == "garbage":
+        farm.nsd(3, {REVERSE: "( what is this"})
+    elif kind == "not-authoritative":
+        farm.nsd(3, {"0.192.in-addr.arpa": "2 NS ns1.isp.example."})
+    elif kind == "from-a-cache":
+        stack.enter_context(NameServer(f"25.{REVERSE}. PTR mail.example.com.", HOSTS[2], farm.port))
+    says = {
+        "refuses": r"answers REFUSED( \(EDE [^)]*\))?",
+        "dead": r"does not answer \(connection refused\)",
+        "silent": "does not answer",
+        "not-authoritative": "is not authoritative",
+        "from-a-cache": "is not authoritative",
+        "garbage": r"answers SERVFAIL( \(EDE [^)]*\))?",
+    }[kind]
+    output = farm.ask(plugin, "--authoritative")
+    assert re.fullmatch(
+        rf"REVERSE_MX WARNING - example\.com: {re.escape(WITNESSES[3])}\),"
+        rf" {re.escape(LAME)} {says} \[lame-server\]",
+        output.status,
+    )
+    assert output.code == 1
+
+
+def test_what_to_do_about_servers_that_are_lame_or_differ(plugin: Plugin, stack: ExitStack) -> None:
+    """A server that the machine has no way to is neither; the link-local address has none."""
+    isp = f"{ISP}ns4 AAAA fe80::1\n"
+    farm = Farm(stack, {REVERSE: f"{GOOD}\n@ NS ns4.isp.example.", "isp.example": isp})
+    farm.nsd(2, {REVERSE: STALE, "example.com": MX})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert output.long == [
+        "[CRITICAL] inconsistent-ptr: PTR of 25.2.0.192.in-addr.arpa differs between the name"
+        f" servers of {REVERSE}: {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
+        f" {WITNESSES[2]}, serial 6) has PTR old.example.com",
+        f"  fix: have the zone {REVERSE} loaded anew on ns2.isp.example",
+        f"  in: zone {REVERSE}, contact noc@isp.example",
+        "    a reverse zone: as a rule the address's provider changes it",
+        f"    name servers: {WITNESSES[1]}), {WITNESSES[2]}), {WITNESSES[3]}),"
+        " ns4.isp.example (fe80::1)",
+        f"[WARNING] lame-server: {WITNESSES[3]}), {LAME} does not answer (connection refused)",
+        f"  have it mended, or remove: {REVERSE}. NS ns3.isp.example.",
+        f"  in: zone {REVERSE}, see above",
+        "example.com",
+        "  zone example.com, 2 name server addresses asked",
+        "  MX 10 mail.example.com",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
+        f"      zone {REVERSE}, 4 name server addresses asked",
+    ]
+
+
+def test_name_servers_in_punycode_can_be_read(plugin: Plugin, stack: ExitStack) -> None:
+    names = "xn--bcher-kva A 127.0.0.13\nxn--mller-kva A 127.0.0.19\n"
+    servers = "@ NS xn--bcher-kva.isp.example.\n@ NS xn--mller-kva.isp.example."
+    good, stale, empty = (
+        text.replace("@ NS ns3.isp.example.", servers) for text in (GOOD, STALE, EMPTY)
+    )
+    farm = Farm(stack, {REVERSE: good, "isp.example": ISP + names})
+    farm.nsd(2, {REVERSE: stale, "example.com": MX})
+    farm.nsd(3, {REVERSE: empty})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
+        f" name servers of {REVERSE}: {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
+        f" {WITNESSES[2]}, serial 6) has PTR old.example.com; bücher.isp.example (127.0.0.13,"
+        " serial 5) has no PTR (NXDOMAIN) [inconsistent-ptr]; müller.isp.example (127.0.0.19),"
+        f" {LAME} does not answer (connection refused) [lame-server]"
+    )
+    fix = f"fix: have the zone {REVERSE} loaded anew on ns2.isp.example, bücher.isp.example"
+    assert f"  {fix}" in output.long
+
+
+def test_only_name_server_of_a_zone_is_not_to_be_removed(plugin: Plugin, stack: ExitStack) -> None:
+    """It is lame, and the resolver knows the zone from elsewhere."""
+    only = "".join(line for line in GOOD.splitlines(True) if not re.search(" NS ns[12]", line))
+    farm = Farm(stack, {REVERSE: only})
+    farm.nsd(2, {"example.com": MX})
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert f"  have it mended: {REVERSE}. NS ns3.isp.example." in output.long
+
+
+def test_name_server_without_address_is_lame(plugin: Plugin, stack: ExitStack) -> None:
+    farm = Farm(stack, {REVERSE: GOOD + "\n@ NS gone.isp.example."})
+    farm.nsd(2, {REVERSE: GOOD, "example.com": MX})
+    farm.nsd(3, {REVERSE: GOOD})
+    output = farm.ask(plugin, "--authoritative")
+    assert output.status == (
+        f"REVERSE_MX WARNING - example.com: gone.isp.example, {LAME} has no address [lame-server]"
+    )
+
+
+def test_dead_server_is_not_called_lame_before_it_is_certain(
+    plugin: Plugin, stack: ExitStack
+) -> None:
+    farm = Farm(stack, {REVERSE: GOOD})
+    farm.nsd(2, {REVERSE: GOOD, "example.com": MX})
+    stack.enter_context(silent(HOSTS[2], farm.port))
+    output = farm.ask(plugin, "--authoritative", "-t", "1.5", "-v")
+    late = f"{WITNESSES[3]}), {LAME} did not answer in time"
+    assert output.status == f"REVERSE_MX UNKNOWN - example.com: {late} [dns-timeout]"
+    assert output.long[0] == f"[UNKNOWN] dns-timeout: {late}"
+    assert output.code == 3
+
+
+def test_rfc2317_both_zones_are_asked(plugin: Plugin, stack: ExitStack) -> None:
+    """The parent's second server lacks the alias; the child is elsewhere."""
+    child = "0-63.2.0.192.in-addr.arpa"
+    delegation = (f"25 CNAME 25.{child}.", "0-63 NS ns3.isp.example.")
+    at_child = (
+        "@ SOA ns3.isp.example. dns.example.com. 4 3600 600 86400 60\n"
+        "@ NS ns3.isp.example.\n25 PTR mail.example.com."
+    )
+    parent = reverse(7, *delegation).replace("@ NS ns3.isp.example.\n", "")
+    lacking = reverse(6, delegation[1]).replace("@ NS ns3.isp.example.\n", "")
+    farm = Farm(stack, {REVERSE: parent})
+    farm.nsd(2, {REVERSE: lacking, "example.com": MX})
+    farm.nsd(3, {child: at_child})
+    stub = f'stub-zone:\n  name: "{child}"\n  stub-addr: {HOSTS[2]}@{farm.port}\n'
+    farm.extra = stub
+    output = farm.ask(plugin, "--authoritative", "-v")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
+        f" name servers of {REVERSE}: {WITNESSES[1]}, serial 7) has CNAME 25.{child};"
+        f" {WITNESSES[2]}, serial 6) has no PTR (NXDOMAIN) [inconsistent-ptr]"
+    )
+    assert f"      zone {child}, 1 name server address asked" in output.long
+
+
+def test_ipv6_reverse_zone(plugin: Plugin, stack: ExitStack) -> None:
+    zone = "8.b.d.0.1.0.0.2.ip6.arpa"
+    owner = "5.2" + 22 * ".0"
+    farm = Farm(
+        stack,
+        {
+            "example.com": MX.replace("mail A 192.0.2.25", "mail AAAA 2001:db8::25"),
+            zone: reverse(7, f"{owner} PTR mail.example.com."),
+        },
+    )
+    farm.nsd(2, {zone: reverse(6), "example.com": farm.zones["example.com"]})
+    farm.nsd(3, {zone: reverse(7, f"{owner} PTR mail.example.com.")})
+    output = farm.ask(plugin, "--authoritative")
+    assert output.status == (
+        f"REVERSE_MX CRITICAL - example.com: PTR of {owner}.{zone} differs between the name"
+        f" servers of {zone}: {WITNESSES[1]}, serial 7), {WITNESSES[3]}, serial 7) have"
+        f" PTR mail.example.com; {WITNESSES[2]}, serial 6) has no PTR (NXDOMAIN)"
+        " [inconsistent-ptr]"
+    )
+
+
+# A lookup that failed: whose trouble it is.
+
+
+def cause(output: Output) -> str:
+    """Return the conclusion, which may take two lines."""
+    lines = [line.strip() for line in output.long]
+    starts = [number for number, line in enumerate(lines) if line.startswith("cause: ")]
+    assert len(starts) == 1
+    return " ".join(lines[starts[0] :]).partition(" meanwhile: ")[0]
+
+
+def test_dnssec_fault_is_told_from_a_broken_zone(plugin: Plugin, stack: ExitStack) -> None:
+    signed, anchor = sign_zone(FOLDER, REVERSE, GOOD)
+    tampered = signed.replace("mail.example.com.", "forged.example.com.")
+    assert tampered != signed
+    farm = Farm(stack, {REVERSE: tampered})
+    farm.nsd(2, {REVERSE: tampered, "example.com": MX})
+    farm.nsd(3, {REVERSE: tampered})
+    output = farm.ask(plugin, "-v", anchors=(anchor,))
+    assert "[dns-failure]" in output.status
+    assert "EDE 6 DNSSEC Bogus" in output.status
+    assert cause(output) == (
+        "cause: DNSSEC validation fails; with checking disabled the resolver answers"
+        " PTR forged.example.com"
+    )
+
+
+# Of a parent zone at the second server.
+SOA = "@ SOA ns1.isp.example. noc.isp.example. 1 3600 600 86400 60\n@ NS ns2.isp.example.\n"
+
+
+def test_resolvers_own_trouble_is_told_from_a_broken_zone(plugin: Plugin, stack: ExitStack) -> None:
+    """The resolver cannot reach the reverse zone's servers; the plugin can."""
+    parent = "0.192.in-addr.arpa"
+    delegation = "".join(f"2 NS ns{number}.isp.example.\n" for number in (1, 2, 3))
+    delegation += "2 NS ns4.isp.example.\n"
+    farm = Farm(stack, {"isp.example": f"{ISP}ns4 AAAA fe80::1\n"})
+    farm.nsd(2, {parent: SOA + delegation, "example.com": MX})
+    farm.nsd(3, {REVERSE: f"{GOOD}\n25 PTR www.example.com."})
+    farm.extra = "".join(
+        f'stub-zone:\n  name: "{name}"\n  stub-addr: {address}@{farm.port}\n'
+        for name, address in ((parent, HOSTS[1]), (REVERSE, "127.0.0.19"))
+    )
+    output = farm.ask(plugin, "-v")
+    assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
+    told = textwrap.dedent("\n".join(output.long[1:7]))
+    assert "  ns4.isp.example (fe80::1) was not asked" in told
+    assert f"asked themselves, the servers of {REVERSE}:" in told
+    assert f"  {WITNESSES[3]}, serial 7) has PTR mail.example.com, PTR www.example.com" in told
+    assert f"  {WITNESSES[1]}) answers REFUSED" in told
+    assert cause(output) == (
+        "cause: the name servers that answer agree, so the trouble is the resolver's"
+    )
+
+
+def test_servers_that_agree_on_nothing_are_no_cause(plugin: Plugin, stack: ExitStack) -> None:
+    """The name has no record, and so no alias to go on from."""
+    farm = Farm(stack, {})
+    farm.nsd(2, {"0.192.in-addr.arpa": f"{SOA}2 NS ns3.isp.example.\n", "example.com": MX})
+    farm.nsd(3, {REVERSE: reverse(7)})
+    farm.extra = "".join(
+        f'stub-zone:\n  name: "{name}"\n  stub-addr: {address}@{farm.port}\n'
+        for name, address in (("0.192.in-addr.arpa", HOSTS[1]), (REVERSE, "127.0.0.19"))
+    )
+    output = farm.ask(plugin, "-v")
+    told = "\n".join(line.strip() for line in output.long)
+    assert f"{WITNESSES[3]}, serial 7) has no PTR (NXDOMAIN)" in told
+    assert cause(output) == (
+        "cause: the name servers that answer agree, so the trouble is the resolver's"
+    )
+
+
+def test_lame_zone_has_no_server_that_answers(plugin: Plugin, stack: ExitStack) -> None:
+    farm = Farm(stack, {REVERSE: "( what is this"})
+    parent = "0.192.in-addr.arpa"
+    delegation = "2 NS ns1.isp.example.\n2 NS ns3.isp.example.\n"
+    soa = "@ SOA ns2.isp.example. noc.isp.example. 1 3600 600 86400 60\n@ NS ns2.isp.example.\n"
+    farm.nsd(2, {parent: soa + delegation, "example.com": MX})
+    farm.extra = f'stub-zone:\n  name: "{parent}"\n  stub-addr: {HOSTS[1]}@{farm.port}\n'
+    output = farm.ask(plugin, "-v")
+    assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
+    assert cause(output) == (
+        "cause: no name server of the zone gives an answer of use; its owner can help"
+    )
+    told = "\n".join(line.strip() for line in output.long)
+    assert f"{WITNESSES[1]}) answers SERVFAIL" in told
+    assert f"{WITNESSES[3]}) does not answer (connection refused)" in told
+
+
+def test_failure_behind_an_alias_is_looked_for_behind_it(plugin: Plugin, stack: ExitStack) -> None:
+    """A classless delegation (RFC 2317) to a server that is gone; the parent's servers agree.
+
+    But for the first, which there is no way to.
+    """
+    child = "0-63.2.0.192.in-addr.arpa"
+    parent = reverse(7, f"25 CNAME 25.{child}.", "0-63 NS ns3.isp.example.")
+    parent = parent.replace("@ NS ns3.isp.example.\n", "@ NS ns0.isp.example.\n")
+    isp = f"{ISP}ns0 AAAA fe80::1\n"
+    farm = Farm(stack, {REVERSE: parent, "isp.example": isp})
+    farm.nsd(2, {REVERSE: farm.zones[REVERSE], "example.com": MX})
+    output = farm.ask(plugin, "-v")
+    assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
+    told = [line.strip() for line in output.long]
+    asked = told.index(f"asked themselves, the servers of {REVERSE}:")
+    assert told[asked + 1 : asked + 6] == [
+        "ns0.isp.example (fe80::1) was not asked",
+        f"{WITNESSES[1]}, serial 7) has CNAME 25.{child}",
+        f"{WITNESSES[2]}, serial 7) has CNAME 25.{child}",
+        f"asked themselves, the servers of {child}:",
+        f"{WITNESSES[3]}) does not answer (connection refused)",
+    ]
+    assert cause(output) == (
+        "cause: no name server of the zone answers: its owner can help, unless port 53 is blocked"
+        " on the way from here"
+    )
