@@ -54,16 +54,21 @@ def parse(arguments: Sequence[str], version: str) -> argparse.Namespace:
     for option in ("spf", "smtp"):
         if getattr(options, option) and not options.domains:
             parser.error(f"argument --{option}: needs -d DOMAIN; with --sender alone there is none")
+    if hides(options.warning, options.critical):
+        parser.error(
+            f"argument -w/--warning: whatever is WARNING by {options.warning} is CRITICAL by -c"
+            f" {options.critical}, so there would never be a WARNING; expected it to warn earlier"
+        )
     options.servers = options.servers or system_servers(parser)
     return options
 
 
 def make_parser(version: str) -> Parser:
-    """Return the parser; its help ends with the table of findings."""
+    """Return the parser; its help fits on two screens and ends with two examples."""
     parser = Parser(
         prog="check_reverse_mx",
         description="Check that the mail hosts of a domain have matching reverse DNS.",
-        epilog=_findings_table(),
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -192,6 +197,12 @@ def make_parser(version: str) -> Parser:
         default=0,
         help="-v the chain, -vv every lookup with its server, outcome and time, -vvv debugging",
     )
+    parser.add_argument(
+        "--findings",
+        action=FindingsAction,
+        nargs=0,
+        help="show the findings, their default states and what receivers do meanwhile, and exit",
+    )
     parser.add_argument("-V", "--version", action="version", version=f"%(prog)s {version}")
     return parser
 
@@ -200,15 +211,28 @@ def _os_reason(error: OSError) -> str:
     return os_reason(error.errno) if error.errno else type(error).__name__.lower()
 
 
+EPILOG = """\
+exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; 3 too for -h, -V, --findings
+or a wrong argument
+
+examples:
+  check_reverse_mx -d example.com -v
+  check_reverse_mx -d example.com --sender 192.0.2.40=mail.example.com --spf
+"""
+
+
+class FindingsAction(argparse.Action):
+    """Prints the table of findings, and ends the program as the help does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.exit(0, _findings_table() + "\n")
+
+
 def _findings_table() -> str:
-    """Return the exit codes, and the findings with what receivers do, for the help."""
-    lines = [
-        "exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, -h, -V or a wrong argument",
-        "",
-        "findings, with their default states, and what receivers do meanwhile:",
-    ]
+    """Return the findings with what receivers do."""
+    lines = ["findings, with their default states, and what receivers do meanwhile:"]
     for finding in FINDINGS.values():
-        lines.append(f"  {finding.name:<17} {finding.default}")
+        lines.append(f"  {finding.name:<20} {finding.default}")
         texts = [finding.when]
         if finding.reactions:
             texts.append(f"Meanwhile: {'; '.join(str(r) for r in finding.reactions)}.")
@@ -315,15 +339,29 @@ def port_argument(text: str) -> int:
 def range_argument(text: str) -> nagiosplugin.Range:
     """Return a threshold range (Monitoring plugin guidelines, "Threshold and ranges")."""
     number = r"(\d+(\.\d*)?|\.\d+)"
-    threshold: Optional[nagiosplugin.Range] = None
-    with contextlib.suppress(ValueError):
+    expected = "is no range of seconds; expected one such as 0.5 or @1:2"
+    if not re.fullmatch(rf"(@?((~|-?{number})?:)?(-?{number})?)", text):
+        raise _wrong(text, expected)
+    try:
         threshold = nagiosplugin.Range(text)
-    if threshold is None or not re.fullmatch(rf"(@?((~|-?{number})?:)?(-?{number})?)", text):
-        raise _wrong(text, "is no range of seconds; expected one such as 0.5 or @1:2")
+    except ValueError:
+        raise _wrong(text, f"begins above its end, so it {expected}") from None
     # Python writes such a number with an exponent, and perfdata has none.
     if "e" in str(threshold):
         raise _wrong(text, "is too fine a range of seconds; expected 0.0001 or more")
     return threshold
+
+
+def hides(warning: nagiosplugin.Range, critical: nagiosplugin.Range) -> bool:
+    """Tell whether every latency that is WARNING is CRITICAL too, of two ranges that differ."""
+    ends = {0.0, warning.start, warning.end, critical.start, critical.end}
+    marks = sorted(end for end in ends if 0 <= end < float("inf"))
+    between = [(low + high) / 2 for low, high in zip(marks, [*marks[1:], marks[-1] + 2])]
+    values = [*marks, *between]
+    warned = [value for value in values if not warning.match(value)]
+    return (
+        warning != critical and bool(warned) and not any(critical.match(value) for value in warned)
+    )
 
 
 def timeout_argument(text: str) -> float:

@@ -162,8 +162,23 @@ LONG_NAME = ".".join(["a" * 60] * 5)
         ),
         pytest.param(
             ("-d", "example.com", "-c", "5:1"),
-            "-c/--critical: 5:1 is no range of seconds; expected one such as 0.5 or @1:2",
+            "-c/--critical: 5:1 begins above its end, so it is no range of seconds; expected one"
+            " such as 0.5 or @1:2",
             id="range-upside-down",
+        ),
+        *(
+            pytest.param(
+                ("-d", "example.com", "-w", warning, "-c", critical),
+                f"-w/--warning: whatever is WARNING by {warning} is CRITICAL by -c {critical}, so"
+                " there would never be a WARNING; expected it to warn earlier",
+                id=f"warning-hidden-by-critical-{id}",
+            )
+            for id, warning, critical in (
+                ("above", "2", "1"),
+                ("inverted", "@1:2", "@0.5:3"),
+                ("below", "5:", "10:"),
+                ("mixed", "@4:5", "3"),
+            )
         ),
         pytest.param(
             ("-d", "example.com", "-c", "0.00001"),
@@ -291,13 +306,29 @@ def test_file_that_is_no_text(plugin: Plugin, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_is_unknown_and_ends_with_the_findings(plugin: Plugin, option: str) -> None:
+def test_help_is_unknown_fits_on_two_screens_and_ends_with_examples(
+    plugin: Plugin, option: str
+) -> None:
     output = plugin(option, env={"COLUMNS": "80"})
+    lines = output.stdout.splitlines()
     assert (output.code, output.stderr) == (3, "")
     assert output.stdout.startswith("usage: check_reverse_mx ")
-    last = output.stdout.splitlines()[-3:]
-    assert " ".join(" ".join(last).split()).startswith("too-many warning More mail hosts,")
-    assert max(len(line) for line in output.stdout.splitlines()) <= 80
+    assert lines[-3:] == [
+        "examples:",
+        "  check_reverse_mx -d example.com -v",
+        "  check_reverse_mx -d example.com --sender 192.0.2.40=mail.example.com --spf",
+    ]
+    assert max(len(line) for line in lines) <= 80
+    assert len(lines) <= 2 * 40
+
+
+def test_findings_are_shown_with_what_receivers_do(plugin: Plugin) -> None:
+    output = plugin("--findings")
+    assert (output.code, output.stderr) == (3, "")
+    told = " ".join(output.stdout.split())
+    for finding in FINDINGS.values():
+        assert f"{finding.name} {finding.default} {finding.when}" in told
+        assert "; ".join(map(str, finding.reactions)) in told
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
