@@ -402,6 +402,19 @@ def test_few_descriptors_make_it_slower_not_wrong(
     )
 
 
+def test_as_many_files_as_the_machine_allows(program: Program) -> None:
+    names = [f"h{number:02d}.example.com." for number in range(90)]
+    text = "".join(
+        f"example.com. MX 10 {name}\n{name} A 192.0.2.{number}\n192.0.2.{number} PTR {name}\n"
+        for number, name in enumerate(names, start=1)
+    )
+    with NameServer(zone(text)) as server:
+        output = program.ask(server, "-d", "example.com", within=("prlimit", "--nofile=32"))
+    assert output.status == (
+        "REVERSE_MX OK - example.com: 90 mail hosts, 90 addresses, reverse DNS matches"
+    )
+
+
 def run_side_by_side(program: Program, count: int, timeout: str) -> list[Output]:
     with NameServer(ONE_HOST) as server, ThreadPoolExecutor(count) as pool:
         arguments = ("-d", "example.com", "-t", timeout)
