@@ -1,5 +1,6 @@
 # make demo   the plugin at work on a small name server of its own, in a minute
-# make test   everything that CI checks
+# make test   what every change is held to, in minutes; it needs no daemon and no Debian package
+# make test-world   the plugin among real name servers, receivers, schedulers and packages
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
@@ -17,26 +18,24 @@ PIP = -m pip install --quiet --disable-pip-version-check
 LOCKS = tests/requirements
 PINNED = $(PIP) --require-hashes -r $(LOCKS)
 SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
-# What depends on the libraries.
-WITH_BOTH = tests/scenarios tests/process
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test deb docs man completion scale bench fuzz mutation lock loss check-tools clean
+.PHONY: demo test test-world deb docs man completion scale bench fuzz mutation lock loss check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python -m tests.trials.demo
 
-test: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.made
-	$(PYTHON) tests/helpers/debian.py .debian $(DEBIAN)
+test: check-tools .venv/.test .venv-oldest/.test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	rm -f .coverage .coverage.*
-	.venv/bin/python -m coverage run -m pytest $(PYTEST)
-	.venv/bin/python -m coverage combine --quiet
-	.venv/bin/python -m coverage report
-	.venv-oldest/bin/python -m pytest -n 2 $(WITH_BOTH)
+	.venv/bin/python -m pytest -n auto $(PYTEST) tests/project tests/scenarios tests/process
+	.venv-oldest/bin/python -m pytest -n auto $(PYTEST) tests/scenarios tests/process
+
+test-world: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.made
+	$(PYTHON) tests/helpers/debian.py .debian $(DEBIAN)
+	.venv/bin/python -m pytest $(PYTEST) tests/world
 
 # What it measures is the plugin as pip installs it.
 scale: check-tools .venv/.demo

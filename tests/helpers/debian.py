@@ -120,7 +120,7 @@ def binary(folder: Path, name: str) -> Path:
         path = folder.absolute() / "root" / directory / name
         if path.is_file():
             return path
-    raise FileNotFoundError(f"there is no {name} under {folder}/root: `make test` gets it")
+    raise FileNotFoundError(f"there is no {name} under {folder}/root: `make test-world` gets it")
 
 
 def _get_one(folder: Path, package: str) -> None:

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Output, Plugin, Program, zone
+from tests.helpers.plugin import Output, Plugin, zone
 
 # Who is in charge, for every zone that is concerned below.
 ZONES = """
@@ -630,9 +630,9 @@ def test_accepted_problem_is_not_inquired_into(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize("silent", ["SOA", "NS"])
-def test_verdict_is_the_same_when_time_runs_out_for_advice(program: Program, silent: str) -> None:
+def test_verdict_is_the_same_when_time_runs_out_for_advice(plugin: Plugin, silent: str) -> None:
     with NameServer(zone(ZONES + MAIL) + f"\n! * {silent} drop") as server:
-        output = program.ask(server, "-v", "-t", "1.5", "-d", "example.com")
+        output = plugin.ask(server, "-v", "-t", "1.5", "-d", "example.com")
     assert output.seconds < 1.8
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: 192.0.2.25 (mail.example.com) has no PTR record"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Plugin, Program, zone
+from tests.helpers.plugin import Plugin, zone
 
 TWO_HOSTS = zone(
     """
@@ -65,9 +65,9 @@ def test_forward_lookup_is_of_the_address_family_only(plugin: Plugin) -> None:
     assert asked == ["A"]
 
 
-def test_two_hosts_and_four_addresses_take_three_round_trips(program: Program) -> None:
+def test_two_hosts_and_four_addresses_take_three_round_trips(plugin: Plugin) -> None:
     with NameServer(TWO_HOSTS + "! * * delay 0.2\n") as server:
-        output = program.ask(server, "-d", "example.com")
+        output = plugin.ask(server, "-d", "example.com")
     assert output.status == OK
     times = {
         label: milliseconds(value) for label, value in output.perfdata.items() if "s;" in value

@@ -6,7 +6,7 @@ import collections
 import re
 
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Plugin, Program, at_most_cpu, zone
+from tests.helpers.plugin import Plugin, at_most_cpu, zone
 
 
 def test_lookups_are_shared(plugin: Plugin) -> None:
@@ -74,12 +74,12 @@ def test_domains_that_do_not_fit_are_counted(plugin: Plugin) -> None:
 # A domain cannot make the check work without end.
 
 
-def test_domain_with_thousands_of_mx_records_is_bounded(program: Program) -> None:
+def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
     # The 64 KiB of an answer have room for some 3,000.
     text = "".join(f"example.com. MX {i} h{i}.example.com.\n" for i in range(2000))
     text += zone("*.example.com. A 192.0.2.25\n192.0.2.25 PTR h0.example.com.\n")
     with NameServer(text) as server, at_most_cpu(5):
-        output = program.ask(server, "-d", "example.com", "-4")
+        output = plugin.ask(server, "-d", "example.com", "-4")
         assert len({query.name for query in server.queries}) == 102
     assert output.status == (
         "REVERSE_MX WARNING - example.com: 1900 mail hosts were left out [too-many]"
@@ -87,11 +87,11 @@ def test_domain_with_thousands_of_mx_records_is_bounded(program: Program) -> Non
     assert len(output.stdout) < 1000
 
 
-def test_host_with_thousands_of_addresses_is_bounded(program: Program) -> None:
+def test_host_with_thousands_of_addresses_is_bounded(plugin: Plugin) -> None:
     text = "example.com. MX 10 mail.example.com.\n"
     text += "".join(f"mail.example.com. A 10.0.{i // 250}.{i % 250}\n" for i in range(2000))
     with NameServer(text) as server, at_most_cpu(5):
-        output = program.ask(server, "-d", "example.com", "-4")
+        output = plugin.ask(server, "-d", "example.com", "-4")
         assert len({query.name for query in server.queries if query.rdtype == "PTR"}) == 500
     assert output.perfdata["missing_ptr"] == "500;;;0"
     assert re.search(r"; \d+ more problems, see -v$", output.status)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Output, Plugin, Program, at_most_cpu, zone
+from tests.helpers.plugin import Output, Plugin, at_most_cpu, zone
 from tests.scenarios.test_output import HOSTILE, assert_safe
 
 # Where mail to the domain goes, which is not what these tests are about.
@@ -1236,9 +1236,9 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_record_of_64_kilobytes_is_bounded(program: Program, kind: str) -> None:
+def test_record_of_64_kilobytes_is_bounded(plugin: Plugin, kind: str) -> None:
     with NameServer(zone(MAIL + spf(f"v=spf1 {ENDLESS[kind]}"))) as server, at_most_cpu(5):
-        output = program.ask(server, "--spf", "-d", "example.com", "-v")
+        output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
     assert_safe(output)
     assert len(set(asked(server, "A"))) <= 1 + 10
     assert len(set(asked(server, "PTR"))) <= 500

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import PYTHONS, InProcess, Output, Plugin, Program
+from tests.helpers.plugin import Output, Plugin
 from tests.helpers.realservers import FOLDER, Bind, Nsd, Server, Unbound, sign_zone
 
 REVERSE = "2.0.192.in-addr.arpa"
@@ -73,12 +73,6 @@ class Farm:
         with resolver:
             where = ("-s", RESOLVER, "-p", str(self.port))
             return plugin(*where, "-d", "example.com", *arguments)
-
-
-@pytest.fixture(params=["newest", "oldest"])
-def plugin(request: pytest.FixtureRequest) -> Plugin:
-    """The plugin with the newest libraries, which are this process's, and with the oldest."""
-    return InProcess() if request.param == "newest" else Program(PYTHONS["oldest"])
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ Worse = dict[str, float]
 @pytest.fixture(scope="module")
 def worse() -> Worse:
     """How many times worse than its goal each figure is, at the best: noise only adds."""
-    assert PYTHON.exists(), f"{PYTHON} is missing: make test makes it"
+    assert PYTHON.exists(), f"{PYTHON} is missing: make test-world makes it"
     least = measure()
     for _ in range(TRIES - 1):
         if max(least.values()) > MOST:

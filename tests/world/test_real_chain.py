@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.helpers.plugin import PYTHONS, InProcess, Output, Plugin, Program
+from tests.helpers.plugin import Output, Plugin
 from tests.helpers.realservers import FOLDER, Bind, Server, Unbound, free_port, sign_zone
 
 INDENTED_ZONES = {
@@ -150,12 +150,6 @@ def unbound() -> Iterator[Server]:
         stubs = dict.fromkeys([*zones, LAME], (authority.address, authority.port))
         stubs[DEAD] = ("127.0.0.1", free_port("127.0.0.1"))
         yield stack.enter_context(Unbound(FOLDER, stubs, [anchor]))
-
-
-@pytest.fixture(params=["newest", "oldest"])
-def plugin(request: pytest.FixtureRequest) -> Plugin:
-    """The plugin with the newest libraries, which are this process's, and with the oldest."""
-    return InProcess() if request.param == "newest" else Program(PYTHONS["oldest"])
 
 
 def ask(plugin: Plugin, server: Server, *arguments: str) -> Output:
