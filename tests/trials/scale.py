@@ -79,8 +79,8 @@ def zone(domains: int) -> str:
             nibbles = ".".join(f"{network}{number:06d}"[::-1])
             lines += [
                 f"d{number}.example. MX 10 {name}",
-                f"{name} A 198.{network}.{high}.{low}",
-                f"{low}.{high}.{network}.198.in-addr.arpa. PTR {name}",
+                f"{name} A 10.{network}.{high}.{low}",
+                f"{low}.{high}.{network}.10.in-addr.arpa. PTR {name}",
                 f"{name} AAAA 2001:db8::{network}{number // 10000:02d}:{number % 10000:04d}",
                 f"{nibbles}.{'0.' * 16}8.b.d.0.1.0.0.2.ip6.arpa. PTR {name}",
             ]

@@ -46,7 +46,7 @@ class Zone:
             name = f"{label}.{domain}"
             self._add(domain, "MX", (10).to_bytes(2, "big") + wire_label(label) + OWNER)
             for rdtype, address in (
-                ("A", ipaddress.ip_address("198.18.0.1") + number),
+                ("A", ipaddress.ip_address("10.0.0.1") + number),
                 ("AAAA", ipaddress.ip_address("2001:db8::1") + number),
             ):
                 self._add(name, rdtype, address.packed)
