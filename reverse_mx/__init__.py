@@ -3,6 +3,7 @@
 process       signals, timers, the one write, the exit
 names         domain names, host names, reverse names
 addresses     what an IP address is to mail: public, private, translated, of no use
+values        what frozen values are made of
 text          what makes text of names, octets and numbers, safe to print
 loop          promises, the chains that wait for them, sockets, timers, the clock
 answer        question, outcome, answer; what a message says to a question; pure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 from reverse_mx.addresses import private_by
@@ -16,6 +15,7 @@ from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Loop, side_by_side, start
 from reverse_mx.names import ARPA, IN_ADDR, IP6, ROOT, Name, is_private_reverse
 from reverse_mx.text import in_line, printable, show_name
+from reverse_mx.values import Value
 from reverse_mx.wording import Wording, in_words, lameness
 from reverse_mx.zone_servers import ZoneServers
 
@@ -45,8 +45,7 @@ class Cause(enum.Enum):
     ALIAS_CIRCLE = enum.auto()
 
 
-@dataclass(frozen=True, eq=False)
-class Opinion:
+class Opinion(Value):
     """What others say to a question that failed, and whose fault it is.
 
     ``asked`` are the zones' own servers, behind each alias those of its target, ``names`` are the

@@ -10,7 +10,6 @@ import functools
 import ipaddress
 import signal
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, Optional, Union
 
 import dns.edns
@@ -23,6 +22,7 @@ import dns.rrset
 from dns.rdatatype import CNAME, NS, SOA, RdataType
 
 from reverse_mx.names import Address, Name
+from reverse_mx.values import Value
 
 # Seconds of CPU that one message may cost to parse, and octets below which it cannot cost that.
 READ_SECONDS = 0.5
@@ -104,8 +104,7 @@ class Failure(NamedTuple):
         return outcomes.get(self.fault, Outcome.FAILURE)
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
+class Answer(Value):
     """How one lookup ended.
 
     ``records`` are dnspython's rdata, ``aliases`` the CNAME targets on the way to them.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Union
 
 from dns.rdatatype import MX, TXT
@@ -14,6 +13,7 @@ from reverse_mx.answer import Answer, Content, Outcome, Question
 from reverse_mx.names import ROOT, Address, Name, rdtype_of, reverse_name
 from reverse_mx.smtp_reply import Greeting
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut, SpfSource
+from reverse_mx.values import Value
 
 
 class Edge(NamedTuple):
@@ -26,8 +26,7 @@ class Edge(NamedTuple):
     answer: Answer
 
 
-@dataclass(frozen=True, eq=False)
-class PtrName:
+class PtrName(Value):
     """A name that an address has, and what it resolves to in the family of the address.
 
     ``forward`` is None for what is no host name: receivers throw it away, so it is not asked for.
@@ -48,8 +47,7 @@ class PtrName:
         return self.forward is None or not (self.forward.failed or self.confirms(address))
 
 
-@dataclass(frozen=True, eq=False)
-class Iprev:
+class Iprev(Value):
     """The way from an address over its PTR names back to it (RFC 8601, 2.7.3), whoever's it is.
 
     ``ptr`` is None for an address at which no mail can arrive. ``left_out`` PTR names were not
@@ -103,8 +101,7 @@ class Iprev:
         return self.whole and not self.invalid and len(self.refuted) == len(self.names)
 
 
-@dataclass(frozen=True, eq=False)
-class MailAddress:
+class MailAddress(Value):
     """An address as that of a mail host, ``host``, the first that has it.
 
     ``host`` is None for a bare address; ``canonical`` is the name behind its aliases. ``expected``
@@ -190,8 +187,7 @@ class Target(NamedTuple):
         return self.role in (Role.MX, Role.IMPLICIT_MX)
 
 
-@dataclass(frozen=True, eq=False)
-class MailHost:
+class MailHost(Value):
     """A host that mail goes to or comes from; ``domain`` is the owner of the MX records, if any.
 
     ``answers`` are those of its address lookups, none for a target that is no name. ``shared`` are
@@ -232,8 +228,7 @@ class MailHost:
         return (*self.target.given, *looked_up)
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(Value):
     """A mail domain or a sender, and all that hangs from it.
 
     ``of`` is a domain with its ``mx`` lookup, or the name or address of a sender without.
@@ -302,8 +297,7 @@ class Subject:
             yield from self.spf.edges
 
 
-@dataclass(frozen=True, eq=False)
-class SpfFacts:
+class SpfFacts(Value):
     """What a domain's SPF record allows to send, as far as a finite list can say.
 
     ``addresses`` come in ascending order, each with the first term that gives it; ``large`` are
@@ -335,8 +329,7 @@ class NameServer(NamedTuple):
     addresses: tuple[Address, ...]
 
 
-@dataclass(frozen=True)
-class Zone:
+class Zone(NamedTuple):
     """A zone and who is in charge of it.
 
     ``soa`` is None for a zone that is known from its delegation only, as nobody answers for it.
@@ -357,8 +350,7 @@ class Lameness(enum.Enum):
     NOT_AUTHORITATIVE = enum.auto()
 
 
-@dataclass(frozen=True, eq=False)
-class ServerAnswer:
+class ServerAnswer(Value):
     """What one address of an authoritative server says to a question, and its zone's serial.
 
     ``address`` and ``answer`` are None for a server whose name has no address.
@@ -402,8 +394,7 @@ class ServerAnswer:
         return self.answer.content if self.answer is not None else None
 
 
-@dataclass(frozen=True, eq=False)
-class ZoneAnswers:
+class ZoneAnswers(Value):
     """What the authoritative servers of a zone say themselves to one question."""
 
     question: Question

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import nagiosplugin
 from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
+
+from reverse_mx.values import Value
 
 
 class Reaction(NamedTuple):
@@ -300,8 +301,7 @@ class LeftOut(enum.Enum):
     ADDRESSES = enum.auto()
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Value):
     """A finding made of a fact, and how bad it is.
 
     ``finding`` is "" for a latency outside its range, of which ``about`` is the text. Else that is

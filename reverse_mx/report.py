@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional, TextIO, Union
@@ -28,6 +27,7 @@ from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut
 from reverse_mx.text import counted, in_line, shortened, show_name, wrap
+from reverse_mx.values import Value
 from reverse_mx.wording import Sentence, Wording, denial, reason, show_greeting, show_question
 
 # Most schedulers' lists and messages cut off longer lines.
@@ -187,8 +187,7 @@ def _ball(state: ServiceState) -> str:
     return f"[{str(state).upper()}]"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Entry:
+class Entry(Value):
     """A problem with the subjects that have it, none for a threshold of the whole run."""
 
     problem: Problem

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 import dns.exception
 import dns.name
 
 from reverse_mx.names import Name, is_host_name
+from reverse_mx.values import Value
 
 # RFC 5321, 4.2: a code alone, with a blank and text, or with a hyphen where more lines follow.
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
@@ -66,8 +66,7 @@ class Ending(enum.Enum):
     TOO_LONG = enum.auto()
 
 
-@dataclass(frozen=True, eq=False)
-class Greeting:
+class Greeting(Value):
     """How the SMTP server at an address greeted (RFC 5321, 3.1).
 
     ``octets`` are what came. ``error`` is the system's errno. ``seconds`` count from the start of

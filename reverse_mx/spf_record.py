@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 import dns.exception
 
 from reverse_mx.answer import Answer, Question
 from reverse_mx.names import Name, Network
+from reverse_mx.values import Value
 
 # No RFC limits these, and a record may have 64 KiB: terms of a record, networks of a domain.
 MOST_SPF_TERMS = 500
@@ -132,8 +132,7 @@ class SpfLeftOut(NamedTuple):
     without_effect: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class SpfTerm:
+class SpfTerm(Value):
     """A term of an SPF record (RFC 7208, 4.6.1), whose ``name`` has a "=" if it is a modifier.
 
     ``text`` is the term as it is written. ``target`` is the domain to look up, None if it is the

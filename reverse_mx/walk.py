@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,9 +125,7 @@ class Iprevs:
         others = _ptr_targets(first.ptr)[len(first.names) :]
         others.sort(key=lambda name: name not in own)
         more = await self._names(first.address, others[:count])
-        return dataclasses.replace(
-            first, names=(*first.names, *more), left_out=first.left_out - len(more)
-        )
+        return first.replace(names=(*first.names, *more), left_out=first.left_out - len(more))
 
     async def _ask_zones(self, owners: Sequence[Name]) -> tuple[ZoneAnswers, ...]:
         if self._zone_servers is None:
@@ -189,7 +186,7 @@ class Walk:
         if mx.outcome is Outcome.NODATA:
             targets = [Target(Role.IMPLICIT_MX, name)]
         walked = await self._hosts(domain, targets, spf)
-        return dataclasses.replace(walked, zone_answers=await zone_answers, spf=await spf)
+        return walked.replace(zone_answers=await zone_answers, spf=await spf)
 
     async def sender(self, sender: Sender) -> Subject:
         """Return an outbound host or address with all that hangs from it."""
@@ -234,8 +231,7 @@ class Walk:
             for target, own in zip([*followed, *allowed], answers)
         ]
         iprevs, greetings = await addresses.walked([h for h in hosts if not h.is_helo])
-        return dataclasses.replace(
-            subject,
+        return subject.replace(
             hosts=_with_addresses(hosts, iprevs, greetings),
             left_out_hosts=len(left_out),
             left_out_addresses=len(addresses.left_out),
@@ -363,8 +359,7 @@ def _with_addresses(
         for address, owners in having.items()
     }
     return tuple(
-        dataclasses.replace(
-            host,
+        host.replace(
             addresses=tuple(
                 MailAddress(
                     iprevs[address],
