@@ -6,14 +6,33 @@ import enum
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional
 
+from dns.rdatatype import AAAA, NS, PTR, SOA, A
+
 from reverse_mx.addresses import private_by
 from reverse_mx.answer import Answer, Content, Outcome, Question
-from reverse_mx.cures import Cure, Hint, cures
-from reverse_mx.facts import Edge, Lameness, MailAddress, ServerAnswer, Zone, ZoneAnswers
+from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
+from reverse_mx.facts import (
+    Edge,
+    Lameness,
+    MailAddress,
+    ServerAnswer,
+    Subject,
+    Zone,
+    ZoneAnswers,
+)
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Loop, side_by_side, start
-from reverse_mx.names import ARPA, IN_ADDR, IP6, ROOT, Name, is_private_reverse
+from reverse_mx.names import (
+    ARPA,
+    IN_ADDR,
+    IP6,
+    ROOT,
+    Name,
+    is_nobodys,
+    is_private_reverse,
+    is_registrys,
+)
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.values import Value
 from reverse_mx.wording import Wording, in_words, lameness
@@ -79,30 +98,46 @@ class Advisor:
         self._zone_servers = zone_servers
         self._wording = wording
         self._deadline = deadline
+        self._cures = Cures(())
         self._zones: dict[Name, Optional[Zone]] = {}
+        self._hosts: dict[Name, bool] = {}
+        self._missing: set[Name] = set()
         self._opinions: dict[Question, Opinion] = {}
         self._told: set[object] = set()
         self._deaf = False
 
-    def inquire(self, problems: Iterable[Problem]) -> None:
+    def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
+        """Ask what the cures of problems take to be told, in a run that found the subjects."""
+        self._cures = Cures(subjects)
         self._deaf = all(answer.silence for answer in self._lookups.answers)
         owners: dict[Name, None] = {}
+        guesses: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
         for problem in problems:
-            owners.update((c.owner, None) for c in cures(problem) if c.owner is not None)
+            for cure in self._cures.of(problem):
+                if cure.owner is not None:
+                    owners[cure.owner] = None
+                if cure.guess and isinstance(cure.what, Record):
+                    assert isinstance(cure.what.data, Name)
+                    guesses[cure.what.data] = None
             if isinstance(problem.about, Edge):
                 failed[problem.about.answer.question] = problem.about.answer
 
         async def both() -> None:
             zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
             opinions = start(side_by_side(self._opinion(answer) for answer in failed.values()))
+            hosts = start(side_by_side(self._has_address(name) for name in guesses))
             self._zones.update(zip(owners, await zones))
+            for owner in owners:
+                answer = await self._lookups.ask(owner, SOA, unchecked=True)
+                self._missing |= {owner} if answer.outcome is Outcome.NXDOMAIN else set()
+            self._hosts.update(zip(guesses, await hosts))
             self._opinions.update(zip(failed, await opinions))
 
         self._loop.run(both(), self._deadline)
 
     def lines(self, problem: Problem) -> Iterator[Line]:
-        yield from self._cure_lines(cures(problem))
+        yield from self._cure_lines(self._cures.of(problem))
         edge = problem.about if isinstance(problem.about, Edge) else None
         if edge is not None and self._deaf:
             if "deaf" not in self._told:
@@ -115,21 +150,55 @@ class Advisor:
             yield from self._opinion_lines(opinion)
         yield from self._meanwhile(problem, edge.stage if edge is not None else "")
 
-    def _cure_lines(self, cures: list[Cure]) -> Iterator[Line]:
-        for number, cure in enumerate(cures):
-            if cure in self._told:
-                if not isinstance(cure.what, Hint):
-                    yield Line(f"{cure.action}: as above")
-                continue
-            self._told.add(cure)
-            yield Line(self._wording.cure(cure), prose=isinstance(cure.what, Hint))
-            zone = self._zone(cure)
-            following = cures[number + 1 : number + 2]
-            if zone is not None and zone not in map(self._zone, following):
-                yield from self._zone_lines(zone)
+    async def _has_address(self, host: Name) -> bool:
+        asked = [self._lookups.ask(host, rdtype) for rdtype in (A, AAAA)]
+        return any([(await answer).addresses for answer in asked])
 
-    def _zone(self, cure: Cure) -> Optional[Zone]:
-        return None if cure.owner is None else self._zones.get(cure.owner)
+    def _cure_lines(self, wanted: Sequence[Cure]) -> Iterator[Line]:
+        cures = [self._known(cure) for cure in wanted if not self._barrier(cure)]
+        if cures and self._told.issuperset(cures):
+            if not isinstance(cures[0].what, Hint):
+                yield Line(f"{cures[0].action}: as above")
+            return
+        for number, cure in enumerate(cures):
+            self._told.add(cure)
+            text = f"{'or ' * (cure.instead and number > 0)}{self._wording.cure(cure)}"
+            yield Line(text, prose=isinstance(cure.what, Hint))
+            zone = self._zone_of(cure)
+            following = cures[number + 1 : number + 2]
+            if zone is not None and zone not in [self._zone_of(c) for c in following]:
+                yield from self._zone_lines(zone)
+        for barrier in dict.fromkeys(filter(None, map(self._barrier, wanted))):
+            yield Line(barrier, prose=True)
+
+    def _zone_of(self, cure: Cure) -> Optional[Zone]:
+        return self._zones.get(cure.owner) if cure.owner is not None else None
+
+    def _known(self, cure: Cure) -> Cure:
+        """Return a cure with a place to fill in for a host that turned out to have no address."""
+        if not cure.guess or not isinstance(cure.what, Record):
+            return cure
+        assert isinstance(cure.what.data, Name)
+        good = self._hosts.get(cure.what.data, False)
+        return cure if good else cure._replace(what=cure.what._replace(data=NAME))
+
+    def _barrier(self, cure: Cure) -> str:
+        """Return what keeps anybody from following a cure, "" if nothing does."""
+        if not isinstance(cure.what, Record) or cure.what.rdtype in (PTR, NS):
+            return ""
+        name, zone = cure.what.owner, self._zone_of(cure)
+        top = Name(name.labels[-2:])
+        if is_nobodys(name):
+            return f"nobody can have a name below {self._wording.name(top)} (RFC 6761)"
+        if zone is None or cure.owner not in self._missing:
+            return ""
+        if zone.name == ROOT:
+            return f"there is no top-level domain {self._wording.name(top)}: is it misspelt?"
+        if is_registrys(zone.name):
+            registered = Name(name.labels[-len(zone.name.labels) - 1 :])
+            shown = self._wording.name(registered)
+            return f"{shown} is not registered: whoever registers it gets its mail"
+        return ""
 
     def _meanwhile(self, problem: Problem, stage: str) -> Iterator[Line]:
         if not problem.finding or (problem.finding, stage) in self._told:
@@ -148,7 +217,6 @@ class Advisor:
     def _zone_lines(self, zone: Zone) -> Iterator[Line]:
         name = self._wording.name(zone.name)
         if zone.name == ROOT:
-            yield Line("in: the root zone, which has no such name: is it misspelt?")
             return
         if zone.name in self._told:
             yield Line(f"in: zone {name}, see above")

@@ -1,14 +1,20 @@
-"""Cures, from facts: the records that mend a problem, and whose zone they are in."""
+"""Cures, from facts: the records that mend a problem, and whose zone they are in.
+
+A cure that is followed to the letter must not do harm: it makes no finding that is as bad as the
+one that it mends. So it is made in view of all that a run found.
+"""
 
 from __future__ import annotations
 
 import enum
 import errno
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from dns.rdatatype import MX, NS, PTR, RdataType
+from dns.rdatatype import CNAME, MX, NS, PTR, RdataType
 
+from reverse_mx.addresses import unusable_as
 from reverse_mx.answer import Outcome
 from reverse_mx.facts import (
     MailAddress,
@@ -26,12 +32,18 @@ from reverse_mx.names import (
     ROOT,
     Address,
     Name,
-    address_in_letters,
+    is_host_name,
+    is_nobodys,
+    meant_host,
     rdtype_of,
     spells_address,
 )
 from reverse_mx.smtp_reply import Ending
 from reverse_mx.text import MOST_IN_LINE, show_name
+
+# What only the reader can fill in.
+NAME = "NAME-OF-THE-HOST."
+ADDRESS = "ADDRESS-OF-THE-HOST"
 
 
 class Record(NamedTuple):
@@ -77,40 +89,319 @@ class Hint(enum.Enum):
 
 
 class Cure(NamedTuple):
-    """A change that mends a problem: what to do with what, and in whose zone that is.
+    """A change that mends a problem: what to do with what, and whose zone that is in.
 
-    ``what`` is the record ready to paste, or what to do where none can be. ``owner`` is None for
-    what is in no zone.
+    ``what`` is the record ready to paste, or what to do where none can be. ``owner`` is None where
+    it is in no zone. ``instead`` is whether it is another way than what comes before it; ``guess``
+    whether it names a host that is good for something only if it has an address.
     """
 
     action: str
     what: Union[Record, Reload, Greet, Hint, str]
     owner: Optional[Name]
+    instead: bool = False
+    guess: bool = False
 
 
-def cures(problem: Problem) -> list[Cure]:
-    """Return the ways to mend a problem, the best first."""
-    known = _CURES.get(problem.finding)
-    return known(problem.fact, problem.about) if known is not None else []
+class Cures:
+    """Makes the cures for the problems of a run, of whose subjects it knows the hosts."""
+
+    def __init__(self, subjects: Iterable[Subject]) -> None:
+        self._holders: dict[Address, list[MailHost]] = {}
+        self._records: dict[Name, list[MailHost]] = {}
+        # Domains that say of themselves that they take no mail, beside other MX records.
+        self._null: set[Name] = set()
+        subjects = list(subjects)
+        for mx in (subject.mx for subject in subjects if subject.mx is not None):
+            if any(record.exchange == ROOT and not record.preference for record in mx.records):
+                self._null.add(mx.owner)
+        for host in (host for subject in subjects for host in subject.hosts):
+            if host.target.role is Role.MX and host.domain is not None:
+                self._records.setdefault(host.domain, []).append(host)
+            for address in host.all_addresses if host.name is not None else ():
+                self._holders.setdefault(address, []).append(host)
+        self._makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
+            "no-such-domain": _no_such_domain,
+            "implicit-mx": self._implicit_mx,
+            "null-mx": _null_mx,
+            "invalid-mx": self._invalid_mx,
+            "mx-is-alias": self._mx_is_alias,
+            "no-address": self._no_address,
+            "unusable-address": self._unusable_address,
+            "missing-ptr": self._missing_ptr,
+            "unconfirmed-ptr": self._unconfirmed_ptr,
+            "invalid-ptr": self._invalid_ptr,
+            "mixed-ptr": _mixed_ptr,
+            "name-mismatch": self._name_mismatch,
+            "helo-mismatch": self._helo_mismatch,
+            "underscore-ptr": self._unwanted_ptr,
+            "generic-ptr": self._unwanted_ptr,
+            "inconsistent-ptr": _inconsistent,
+            "inconsistent-mx": _inconsistent,
+            "lame-server": _lame_server,
+            "spf-error": _spf_error,
+            "smtp-silent": _smtp_silent,
+            "smtp-failure": _smtp_failure,
+            "banner-mismatch": self._banner_mismatch,
+            "dns-timeout": _dns_timeout,
+        }
+
+    def of(self, problem: Problem) -> list[Cure]:
+        """Return the ways to mend a problem, the best first."""
+        maker = self._makers.get(problem.finding)
+        return maker(problem.fact, problem.about) if maker is not None else []
+
+    # The MX records.
+
+    def _implicit_mx(self, fact: Subject, _: None) -> list[Cure]:
+        assert fact.mx is not None
+        domain = fact.mx.owner
+        if not any(not unusable_as(address.address) for address in fact.addresses):
+            return [Cure("fix", Record(domain, MX, NAME, 10), domain)]
+        record = Cure("fix", Record(domain, MX, domain, 10), domain)
+        names = [name.name for address in fact.addresses for name in address.iprev.names]
+        if domain not in names or len(domain.labels) < 4:
+            return [record]
+        looks = "it looks like a host and no mail domain; check it with"
+        return [
+            Cure("fix", f"{looks} --sender {show_name(domain)}", None),
+            record._replace(instead=True),
+        ]
+
+    def _invalid_mx(self, fact: MailHost, _: None) -> list[Cure]:
+        record = _mx_record(fact)
+        assert fact.name is not None
+        assert fact.domain is not None
+        if fact.name == ROOT:
+            # Of several that say that there is no mail, one is to be left (RFC 7505, 3).
+            first = fact is self._records[fact.domain][0] and fact.domain not in self._null
+            if first and all(host.name == ROOT for host in self._records[fact.domain]):
+                return _in_place_of(record, record._replace(preference=0))
+            return [Cure("remove", record, record.owner)]
+        meant = meant_host(fact.name, fact.domain)
+        if meant is None and self._is_superfluous(fact):
+            return [Cure("remove", record, record.owner)]
+        return _in_place_of(record, record._replace(data=meant or NAME), guess=meant is not None)
+
+    def _mx_is_alias(self, fact: MailHost, _: None) -> list[Cure]:
+        addresses = fact.all_addresses
+        if not addresses:
+            return self._no_address(fact, None)
+        record = _mx_record(fact)
+        if _is_good(fact.names[-1]) and not self._is_named_by_alias(fact):
+            return _in_place_of(record, record._replace(data=fact.names[-1]))
+        assert fact.name is not None
+        own = [Record(fact.name, rdtype_of(a), a) for a in addresses]
+        alias = Record(fact.name, CNAME, fact.names[1])
+        return [
+            *(Cure("fix", record, fact.name.parent()) for record in own[:MOST_IN_LINE]),
+            Cure("in place of", alias, fact.name.parent()),
+        ]
+
+    def _is_named_by_alias(self, fact: MailHost) -> bool:
+        """Tell whether the PTR name of an address is an alias of the host, so no other will do."""
+        return any(
+            names and fact.names[-1] not in names and not names.isdisjoint(fact.names)
+            for names in ({name.name for name in a.iprev.names} for a in fact.addresses)
+        )
+
+    def _no_address(self, fact: MailHost, _: None) -> list[Cure]:
+        assert fact.name is not None
+        rdtypes = [answer.question.rdtype for answer in fact.answers]
+        host = [Cure("fix", Record(fact.name, rdtypes[0], ADDRESS), fact.name)]
+        if fact.aliases:
+            # Asked about the alias, the servers would speak of its target's zone.
+            alias = Cure("in place of", Record(fact.name, CNAME, fact.names[1]), fact.name.parent())
+            host = [host[0]._replace(owner=fact.name.parent()), alias]
+        if fact.target.role is Role.IMPLICIT_MX:
+            return [Cure("fix", Record(fact.name, MX, NAME, 10), fact.name)]
+        exists = all(answer.outcome is Outcome.NODATA for answer in fact.answers)
+        # With -4 or -6 it may well have an address of the other family.
+        if fact.target.role is not Role.MX or (exists and len(rdtypes) == 1):
+            return host
+        records = self._targeting(fact.name)
+        assert fact.domain is not None
+        meant = meant_host(fact.name, fact.domain)
+        if meant is not None and not exists:
+            return [cure for r in records for cure in _in_place_of(r, r._replace(data=meant), True)]
+        if self._is_superfluous(fact) and len({record.owner for record in records}) == 1:
+            remove = [Cure("correct or remove", record, record.owner) for record in records]
+            return [*remove, *_or(host)]
+        correct = [Cure("correct", record, record.owner) for record in records]
+        return correct if is_nobodys(fact.name) else [*host, *_or(correct)]
+
+    def _targeting(self, name: Name) -> list[Record]:
+        """Return the MX records that have a host for their target, as many as fit."""
+        hosts = (host for hosts in self._records.values() for host in hosts if host.name == name)
+        return [_mx_record(host) for host in itertools.islice(hosts, MOST_IN_LINE)]
+
+    def _is_superfluous(self, fact: MailHost) -> bool:
+        """Tell whether the domain has another MX that mail can be brought to."""
+        return any(
+            not unusable_as(address)
+            for host in self._records.get(fact.domain or ROOT, ())
+            for address in host.all_addresses
+            if host.name != fact.name
+        )
+
+    def _unusable_address(self, fact: MailAddress, _: None) -> list[Cure]:
+        name = fact.canonical
+        if name is None:
+            return []
+        hosts = [host for host in self._holders[fact.address] if host.names[-1] == name]
+        if is_nobodys(name):
+            return [Cure("correct", record, record.owner) for record in self._targeting(name)]
+        rdtype = rdtype_of(fact.address)
+        others = [a for host in hosts for a in host.all_addresses if not unusable_as(a)]
+        action = "remove" if others else "replace by a public address"
+        return [Cure(action, Record(name, rdtype, fact.address), name)]
+
+    # The PTR records.
+
+    def _best_name(self, fact: MailAddress) -> Optional[Name]:
+        """Return the name that an address is best given: the same for all domains that share it."""
+        names = (host.names[-1] for host in self._holders.get(fact.address, ()))
+        return next((name for name in names if _is_good(name, fact.address)), None)
+
+    def _better(self, fact: MailAddress, action: str = "fix") -> list[Cure]:
+        """Return the PTR record that the address should have."""
+        owner = fact.iprev.owner
+        best = self._best_name(fact)
+        cures = [Cure(action, Record(owner, PTR, best or NAME), owner)]
+        if best is None and fact.canonical is not None:
+            cures.append(Cure("first", _rename(fact.canonical), None))
+        return cures
+
+    def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
+        return self._better(fact)
+
+    def _invalid_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
+        return [*self._better(fact), *_remove(fact, fact.iprev.names)]
+
+    def _unconfirmed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
+        # The forward records that would make the PTR names lead back.
+        forward = [
+            Cure("fix", Record(name.canonical, name.forward.question.rdtype, fact.address), of)
+            for name in fact.iprev.names[:MOST_IN_LINE]
+            for of in (name.canonical,)
+            # A name with another address is another host's, and a generated one its provider's.
+            if name.forward is not None
+            and name.forward.missing
+            and _is_good(name.name, fact.address)
+            and _is_good(of, fact.address)
+        ]
+        mended = [*self._better(fact), *_remove(fact, fact.iprev.names)]
+        if self._best_name(fact) is None and forward:
+            return [*forward, *_or(mended)]
+        return [*mended, *(cure._replace(instead=True) for cure in forward)]
+
+    def _name_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
+        names = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
+        good = [name for name in names if _is_good(name, fact.address)]
+        holders = self._holders.get(fact.address, ())
+        own = [host for host in holders if host.name == fact.host]
+        mx = [_mx_record(host) for host in own if host.target.role is Role.MX]
+        taken = [name for name in good if any(name in host.names for host in holders)]
+        best = self._best_name(fact)
+        if taken or (best is None and good):
+            # The address is named after another host of the run, whose name it has to keep.
+            name = (taken or good)[0]
+            if not mx:
+                return [Cure("fix", f"check it by its name, --sender {show_name(name)}", None)]
+            return [c for r in mx for c in _in_place_of(r, r._replace(data=name))]
+        # Another host may well have this address and be named so.
+        wanted = self._better(fact, "fix, unless the other name is wanted")
+        return [*wanted, *_remove(fact, fact.iprev.names, "in place of")]
+
+    def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
+        assert fact.helo is not None
+        assert fact.helo.name is not None
+        name, owner = fact.helo.names[-1], fact.iprev.owner
+        cures = []
+        if not fact.helo_leads_back and _is_good(name, fact.address):
+            cures.append(Cure("add", Record(name, rdtype_of(fact.address), fact.address), name))
+        if not fact.helo_is_ptr and _is_good(fact.helo.name, fact.address):
+            cures.append(Cure("fix", Record(owner, PTR, fact.helo.name), owner))
+            cures += _remove(fact, fact.iprev.names, "in place of")
+        sound = [other.name for other in fact.iprev.names if other.confirms(fact.address)]
+        # Postfix: smtp_helo_name; Exim: helo_data of the transport.
+        said = [Cure("fix", f"have the host say {show_name(n)} in EHLO", owner) for n in sound[:1]]
+        holders = self._holders.get(fact.address, ())
+        taken = any(n in host.names for n in sound for host in holders if not host.is_helo)
+        return [*said, *_or(cures)] if taken else [*cures, *_or(said)]
+
+    def _unwanted_ptr(self, fact: MailAddress, name: PtrName) -> list[Cure]:
+        good = [
+            other.name
+            for other in fact.iprev.names
+            if other.confirms(fact.address) and _is_good(other.name, fact.address)
+        ]
+        expected = {name for host in self._holders.get(fact.address, ()) for name in host.names}
+        if good and (not expected or not expected.isdisjoint(good)):
+            return _remove(fact, [name])
+        best = self._best_name(fact)
+        if best in good or (best is None and fact.canonical is not None):
+            return [Cure("fix", _rename(name.name), fact.iprev.owner)]
+        return [*self._better(fact), *_remove(fact, [name], "in place of")]
+
+    def _banner_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
+        assert fact.greeting is not None
+        # A name that does not lead back has its own finding, and one no better is none to take.
+        sound = [
+            name.name
+            for name in fact.iprev.names
+            if name.confirms(fact.address) and not spells_address(name.name, fact.address)
+        ]
+        meant = [name for name in sound if name in fact.expected]
+        named_so = [name for name in fact.greeting.names if name in fact.expected]
+        if sound and named_so and not meant and fact.canonical in named_so:
+            return self._name_mismatch(fact, None)
+        return [Cure("fix", Greet(name), None) for name in (meant or sound)[:1]]
+
+
+def _rename(name: Name) -> str:
+    how = "without an underscore" if b"_" in b"".join(name.labels) else "after its task"
+    return f"name the host {how} in its MX, address and PTR records"
+
+
+def _is_good(name: Name, address: Optional[Address] = None) -> bool:
+    """Tell whether a name is one that a mail host may well have."""
+    return (
+        len(name.labels) > 2
+        and is_host_name(name)
+        and not any(b"_" in label for label in name.labels)
+        and not name.is_subdomain(ARPA)
+        and not is_nobodys(name)
+        and not (address is not None and spells_address(name, address))
+    )
+
+
+def _or(cures: Sequence[Cure]) -> list[Cure]:
+    """Return cures as another way than those before them."""
+    return [cure._replace(instead=number == 0) for number, cure in enumerate(cures)]
+
+
+def _in_place_of(old: Record, new: Record, guess: bool = False) -> list[Cure]:
+    return [Cure("fix", new, new.owner, guess=guess), Cure("in place of", old, old.owner)]
 
 
 def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
     assert fact.mx is not None
     domain = fact.mx.owner
-    what = f"the name, if it is misspelt, or have {show_name(domain)} registered"
-    return [Cure("fix", what, domain)]
-
-
-def _implicit_mx(fact: Subject, _: None) -> list[Cure]:
-    assert fact.mx is not None
-    domain = fact.mx.owner
-    return [Cure("fix", Record(domain, MX, domain, 10), domain)] if fact.addresses else []
+    return [
+        Cure("fix", "the name, if it is misspelt", None),
+        Cure("add", Record(domain, MX, NAME, 10), domain, instead=True),
+    ]
 
 
 def _null_mx(fact: Subject, _: None) -> list[Cure]:
     assert fact.mx is not None
     domain = fact.mx.owner
-    return [Cure("remove, if it is to take mail", Record(domain, MX, ROOT, 0), domain)]
+    (record,) = fact.mx.records
+    return [
+        Cure("fix, if it is to take mail", Record(domain, MX, NAME, 10), domain),
+        Cure("in place of", Record(domain, MX, ROOT, record.preference), domain),
+    ]
 
 
 def _mx_record(fact: MailHost) -> Record:
@@ -119,114 +410,17 @@ def _mx_record(fact: MailHost) -> Record:
     return Record(fact.domain, MX, fact.name, fact.target.preference)
 
 
-def _invalid_mx(fact: MailHost, _: None) -> list[Cure]:
-    record = _mx_record(fact)
-    cures = [Cure("remove", record, record.owner)]
-    address = address_in_letters(fact.names[0])
-    if address:
-        what = f"an MX with the name of the host that has {address}"
-        cures.append(Cure("add", what, record.owner))
-    return cures
-
-
-def _mx_is_alias(fact: MailHost, _: None) -> list[Cure]:
-    record = _mx_record(fact)._replace(data=fact.names[-1])
-    return [Cure("fix", record, record.owner)] if fact.all_addresses else []
-
-
-def _no_address(fact: MailHost, _: None) -> list[Cure]:
-    owner = fact.names[-1]
-    rdtypes = [answer.question.rdtype for answer in fact.answers]
-    address = Record(owner, rdtypes[0], "ADDRESS-OF-THE-HOST")
-    exists = all(answer.outcome is Outcome.NODATA for answer in fact.answers)
-    # With -4 or -6 it may well have an address of the other family.
-    if fact.target.role is not Role.MX or (exists and len(rdtypes) == 1):
-        return [Cure("fix", address, owner)]
-    record = _mx_record(fact)
-    return [Cure("correct or remove", record, record.owner), Cure("or fix", address, owner)]
-
-
-def _unusable_address(fact: MailAddress, _: None) -> list[Cure]:
-    rdtype = rdtype_of(fact.address)
-    return [
-        Cure("replace by a public address", Record(name, rdtype, fact.address), name)
-        for name in (fact.canonical,)
-        # Nobody can edit "localhost".
-        if name is not None and len(name.labels) > 2
-    ]
-
-
-def _better(fact: MailAddress, action: str = "fix") -> Cure:
-    """Return the PTR record that the address should have."""
-    owner = fact.iprev.owner
-    return Cure(action, Record(owner, PTR, fact.canonical or "NAME-OF-THE-HOST."), owner)
-
-
 def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove") -> list[Cure]:
     owner = fact.iprev.owner
-    return [Cure(action, Record(owner, PTR, name.name), owner) for name in names[:MOST_IN_LINE]]
-
-
-def _missing_ptr(fact: MailAddress, _: None) -> list[Cure]:
-    return [_better(fact)]
-
-
-def _invalid_ptr(fact: MailAddress, _: None) -> list[Cure]:
-    return [_better(fact), *_remove(fact, fact.iprev.names)]
-
-
-def _unconfirmed_ptr(fact: MailAddress, _: None) -> list[Cure]:
-    # The forward records that would make the PTR names lead back.
-    forward = [
-        Cure(
-            "or fix",
-            Record(name.canonical, name.forward.question.rdtype, fact.address),
-            name.canonical,
-        )
-        for name in fact.iprev.names[:MOST_IN_LINE]
-        # Nobody can add an address to "localhost", or wants one in a reverse zone.
-        if name.forward is not None
-        and len(name.canonical.labels) > 2
-        and not name.canonical.is_subdomain(ARPA)
-    ]
-    return [_better(fact), *_remove(fact, fact.iprev.names), *forward]
+    cures = [Cure(action, Record(owner, PTR, name.name), owner) for name in names[:MOST_IN_LINE]]
+    if len(names) > MOST_IN_LINE:
+        more = len(names) - MOST_IN_LINE
+        cures.append(Cure(action, f"{more} more PTR records of {show_name(owner)}", owner))
+    return cures
 
 
 def _mixed_ptr(fact: MailAddress, _: None) -> list[Cure]:
     return _remove(fact, fact.iprev.refuted)
-
-
-def _name_mismatch(fact: MailAddress, _: None) -> list[Cure]:
-    # Another host may well have this address and be named so.
-    wanted = _better(fact, "fix, unless the other name is wanted")
-    return [wanted, *_remove(fact, fact.iprev.names, "in place of")]
-
-
-def _helo_mismatch(fact: MailAddress, _: None) -> list[Cure]:
-    assert fact.helo is not None
-    assert fact.helo.name is not None
-    cures = []
-    if not fact.helo_leads_back:
-        name = fact.helo.names[-1]
-        cures.append(Cure("add", Record(name, rdtype_of(fact.address), fact.address), name))
-    if not fact.helo_is_ptr:
-        cures += [_better(fact), *_remove(fact, fact.iprev.names, "in place of")]
-    sound = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
-    # Postfix: smtp_helo_name; Exim: helo_data of the transport.
-    what = [f"have the host say {show_name(name)} in EHLO" for name in sound[:1]]
-    return [*cures, *(Cure("or fix", said, fact.iprev.owner) for said in what)]
-
-
-def _underscore_ptr(fact: MailAddress, _: PtrName) -> list[Cure]:
-    what = "name the host without an underscore in its MX, address and PTR records"
-    better = _better(fact)
-    return [Cure("fix", what, fact.iprev.owner) if "_" in str(better.what) else better]
-
-
-def _generic_ptr(fact: MailAddress, _: PtrName) -> list[Cure]:
-    what = "name the host after its task in its MX, address and PTR records"
-    same = fact.canonical is None or spells_address(fact.canonical, fact.address)
-    return [Cure("fix", what, fact.iprev.owner) if same else _better(fact)]
 
 
 def _spf_error(fact: SpfFacts, _: object) -> list[Cure]:
@@ -270,21 +464,6 @@ def _hints(*hints: Hint) -> list[Cure]:
     return [Cure("fix" if hint in _CERTAIN else "hint", hint, None) for hint in hints]
 
 
-def _banner_mismatch(fact: MailAddress, _: None) -> list[Cure]:
-    assert fact.greeting is not None
-    # A name that does not lead back has its own finding, and one that is no better is none to take.
-    sound = [
-        name.name
-        for name in fact.iprev.names
-        if name.confirms(fact.address) and not spells_address(name.name, fact.address)
-    ]
-    meant = [name for name in sound if name in fact.expected]
-    named_so = [name for name in fact.greeting.names if name in fact.expected]
-    if sound and named_so and not meant and fact.canonical in named_so:
-        return _name_mismatch(fact, None)
-    return [Cure("fix", Greet(name), None) for name in (meant or sound)[:1]]
-
-
 def _dns_timeout(fact: object, about: object) -> list[Cure]:
     if about is not None:
         return []
@@ -299,28 +478,3 @@ def _absolute(name: Name) -> str:
 
 
 _CERTAIN = (Hint.LISTEN, Hint.REFUSES, Hint.REFUSES_FOR_NOW, Hint.REWRITTEN)
-_CURES: dict[str, Callable[[Any, Any], list[Cure]]] = {
-    "no-such-domain": _no_such_domain,
-    "implicit-mx": _implicit_mx,
-    "null-mx": _null_mx,
-    "invalid-mx": _invalid_mx,
-    "mx-is-alias": _mx_is_alias,
-    "no-address": _no_address,
-    "unusable-address": _unusable_address,
-    "missing-ptr": _missing_ptr,
-    "unconfirmed-ptr": _unconfirmed_ptr,
-    "invalid-ptr": _invalid_ptr,
-    "mixed-ptr": _mixed_ptr,
-    "name-mismatch": _name_mismatch,
-    "helo-mismatch": _helo_mismatch,
-    "underscore-ptr": _underscore_ptr,
-    "generic-ptr": _generic_ptr,
-    "inconsistent-ptr": _inconsistent,
-    "inconsistent-mx": _inconsistent,
-    "lame-server": _lame_server,
-    "spf-error": _spf_error,
-    "smtp-silent": _smtp_silent,
-    "smtp-failure": _smtp_failure,
-    "banner-mismatch": _banner_mismatch,
-    "dns-timeout": _dns_timeout,
-}

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from typing import Optional, Union
 
+import dns.exception
 import dns.name
 from dns.rdatatype import AAAA, A, RdataType
 
@@ -148,3 +149,57 @@ def has_domain_twice(name: Name, domain: Name) -> bool:
     """Tell whether a name ends in the domain twice, as one without a final dot in its zone."""
     twice = [label.lower() for label in (*domain.labels[:-1], *domain.labels)]
     return [label.lower() for label in name.labels[-len(twice) :]] == twice
+
+
+# Nobody can have a name in these, whatever a resolver says of them (RFC 6761, RFC 7686, RFC 9476).
+_NOBODYS = tuple(map(dns.name.from_text, ("alt", "invalid", "localhost", "onion")))
+
+
+def is_nobodys(name: Name) -> bool:
+    return name == ROOT or any(name.is_subdomain(top) for top in _NOBODYS)
+
+
+# Below the top-level domain of a country a registry has as a rule some of these.
+_SECOND_LEVEL = frozenset(
+    b"ac co com edu gob gov go mil ne net nom or org plc ltd sch gen id web k12".split()
+)
+
+
+def is_registrys(zone: Name) -> bool:
+    """Tell whether a zone is a registry's, in which anybody can have a name: TLD, or "co.uk"."""
+    labels = [label.lower() for label in zone.labels[:-1]]
+    country = len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _SECOND_LEVEL
+    return (len(labels) == 1 and zone != ARPA) or country
+
+
+def meant_host(target: Name, domain: Name) -> Optional[Name]:
+    """Return the host that an MX target of a domain is meant to be, if it certainly is another.
+
+    A final dot is missing, so that the domain comes twice, or is too many, so that it does not come
+    at all; or a preference, a port, a comma, quotes came into the target.
+    """
+    labels = target.labels
+    if has_domain_twice(target, domain):
+        labels = (*labels[: -len(domain.labels)], b"")
+    text = b".".join(labels[:-1]).decode("latin-1")
+    text = re.sub(r"(?i)^[\s\"'<(\[]*(?:in\s+)?(?:mx\s+)?(?:\d+\s+)?(?:[a-z]+://)?", "", text)
+    # What follows a character that no host name has: nothing, a port, or the domain once more.
+    host, _, rest = re.split(r"([^A-Za-z0-9_.-]|$)", text, maxsplit=1)
+    rest = re.sub(r"^[\W\d]+", "", rest)
+    origin = b".".join(domain.labels[:-1]).decode("latin-1")
+    host = host.rstrip(".")
+    if rest and rest.lower() != origin.lower():
+        return None
+    if "." not in host:
+        host = f"{host}.{origin}"
+    elif rest and not host.lower().endswith(f".{origin.lower()}"):
+        return None  # whether the domain was to be appended is not certain
+    return _host_other_than(host, target)
+
+
+def _host_other_than(text: str, name: Name) -> Optional[Name]:
+    try:
+        host = dns.name.from_text(f"{text}.")
+    except dns.exception.DNSException:
+        return None
+    return host if is_host_name(host) and not is_nobodys(host) and host != name else None

@@ -61,7 +61,8 @@ class Check(nagiosplugin.Check):
         self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
         if self._advisor is not None:
             problems = (entry.problem for entry in _entries(self.results))
-            self._advisor.inquire(problem for problem in problems if problem.state is not Ok)
+            bad = (problem for problem in problems if problem.state is not Ok)
+            self._advisor.inquire(bad, _subjects(self.results))
 
 
 class ChainSummary(nagiosplugin.Summary):

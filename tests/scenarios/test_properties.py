@@ -211,7 +211,7 @@ def oracle(zone: Data, failing: Questions = frozenset(), failure: str = "dns-fai
             found.add("mixed-ptr")
         found |= {"name-mismatch"} if holding and hosts.isdisjoint(names or ()) else set()
         found |= {"underscore-ptr"} if any("_" in name for name in holding) else set()
-        found |= {"generic-ptr"} if address == "192.0.2.1" and HOSTS[3] in good else set()
+        found |= {"generic-ptr"} if address == "192.0.2.1" and HOSTS[3] in holding else set()
     return Found(worst(found - NOTES), found)
 
 
@@ -245,7 +245,7 @@ def said(result: Result) -> Found:
     state = re.match("REVERSE_MX ([A-Z]+) - ", result.stdout)
     assert state
     assert STATES.index(state[1]) == result.code
-    named = re.findall(r"(?m)^ +(?:CRITICAL|WARNING|UNKNOWN|NOTE) \[([a-z-]+)\]", result.stdout)
+    named = re.findall(r"(?m)^\[[A-Z]+\] ([a-z-]+): ", result.stdout)
     return Found(state[1], set(named))
 
 
