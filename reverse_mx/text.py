@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import textwrap
@@ -48,21 +49,30 @@ def show_octets(octets: bytes, most: int = 200) -> str:
 def show_name(name: Name, idn: bool = False) -> str:
     r"""Return a domain name as it is safe to print, without the final dot.
 
-    Octets other than letters, digits and ``-_/*`` become ``\DDD`` (RFC 1035, 5.1). With ``idn``,
-    labels in punycode are shown in Unicode where they are valid (RFC 5891).
+    Octets other than letters, digits and ``-_/*`` become ``\DDD`` (RFC 1035, 5.1). With ``idn``, a
+    name in punycode is shown in Unicode as well where it is valid (RFC 5891): by that alone, names
+    that look alike or run from right to left would deceive.
     """
-    return ".".join(_show_label(label, idn) for label in name.labels if label) or "."
+    octets = ".".join(_show_label(label) for label in name.labels if label) or "."
+    if idn and "xn--" in octets.lower():
+        readable = ".".join(_readable_label(label) for label in name.labels if label)
+        return octets if readable == octets else f"{readable} ({octets})"
+    return octets
 
 
-def _show_label(label: bytes, idn: bool) -> str:
-    if idn and label[:4].lower() == b"xn--":
-        try:
-            readable = idna_codec().decode(label)
-        except dns.exception.DNSException:  # not valid, or the idna package is not installed
-            readable = ""
-        if readable.isprintable() and not UNSAFE.intersection(readable) and readable:
-            return readable
+def _show_label(label: bytes) -> str:
     return "".join(chr(octet) if octet in NAME_CHARACTERS else f"\\{octet:03d}" for octet in label)
+
+
+def _readable_label(label: bytes) -> str:
+    readable = ""
+    if label[:4].lower() == b"xn--":
+        # It may not be valid, or the idna package not be installed.
+        with contextlib.suppress(dns.exception.DNSException):
+            readable = idna_codec().decode(label)
+    if readable.isprintable() and not UNSAFE.intersection(readable) and readable:
+        return readable
+    return _show_label(label)
 
 
 def idna_codec() -> dns.name.IDNA2008Codec:

@@ -182,7 +182,8 @@ SCENARIOS = [
             mail.xn--bcher-kva.example. A 192.0.2.25
             192.0.2.25 PTR mail.xn--bcher-kva.example.
             """,
-            "OK - bücher.example: 1 mail host, 1 address, reverse DNS matches",
+            "OK - bücher.example (xn--bcher-kva.example): 1 mail host, 1 address, reverse DNS"
+            " matches",
             "mx address ptr confirm",
             arguments=f"-d {domain}",
         )
@@ -195,7 +196,7 @@ SCENARIOS = [
     Scenario(
         "crit-idn-sharp-s-is-its-own-letter",
         "fass.example. MX 0 .",
-        "CRITICAL - faß.example: the domain does not exist (NXDOMAIN) [no-such-domain]",
+        "CRITICAL - faß.example (xn--fa-hia.example): the domain does not exist (NXDOMAIN) [no-such-domain]",
         "mx",
         "0 0 0 0 0 0",
         arguments="-d faß.example",
@@ -206,7 +207,8 @@ SCENARIOS = [
         example.com. MX 10 xn--bcher-kva.example.com.
         xn--bcher-kva.example.com. A 192.0.2.25
         """,
-        "CRITICAL - example.com: 192.0.2.25 (bücher.example.com) has no PTR record (NXDOMAIN)"
+        "CRITICAL - example.com: 192.0.2.25 (bücher.example.com (xn--bcher-kva.example.com))"
+        " has no PTR record (NXDOMAIN)"
         " [missing-ptr]",
         "mx address ptr",
         "1 1 1 0 0 0",

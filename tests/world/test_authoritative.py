@@ -238,11 +238,13 @@ def test_name_servers_in_punycode_can_be_read(plugin: Plugin, stack: ExitStack) 
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: PTR of 25.2.0.192.in-addr.arpa differs between the"
         f" name servers of {REVERSE}: {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
-        f" {WITNESSES[2]}, serial 6) has PTR old.example.com; bücher.isp.example (127.0.0.13,"
-        " serial 5) has no PTR (NXDOMAIN) [inconsistent-ptr]; müller.isp.example (127.0.0.19),"
+        f" {WITNESSES[2]}, serial 6) has PTR old.example.com; bücher.isp.example"
+        " (xn--bcher-kva.isp.example) (127.0.0.13, serial 5) has no PTR (NXDOMAIN)"
+        " [inconsistent-ptr]; müller.isp.example (xn--mller-kva.isp.example) (127.0.0.19),"
         f" {LAME} does not answer (connection refused) [lame-server]"
     )
     fix = f"fix: have the zone {REVERSE} loaded anew on ns2.isp.example, bücher.isp.example"
+    fix += " (xn--bcher-kva.isp.example)"
     assert f"  {fix}" in output.long
 
 
