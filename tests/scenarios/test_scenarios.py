@@ -196,7 +196,8 @@ SCENARIOS = [
     Scenario(
         "crit-idn-sharp-s-is-its-own-letter",
         "fass.example. MX 0 .",
-        "CRITICAL - faß.example (xn--fa-hia.example): the domain does not exist (NXDOMAIN) [no-such-domain]",
+        "CRITICAL - faß.example (xn--fa-hia.example): the domain does not exist (NXDOMAIN)"
+        " [no-such-domain]",
         "mx",
         "0 0 0 0 0 0",
         arguments="-d faß.example",
