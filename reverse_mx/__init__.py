@@ -17,6 +17,7 @@ zone_servers  who is in charge of a name, and what they say themselves
 smtp          how SMTP servers greet, on the same loop
 walk          domain -> hosts -> addresses -> PTR names and back, within bounds
 findings      the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
+causes        what is behind a lookup that failed, from what others say to the question
 cures         from a problem's facts to the records that mend it
 wording       facts, findings and cures in words
 advice        whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile

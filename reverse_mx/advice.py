@@ -1,24 +1,22 @@
-"""Whose zone a cure is in, what is behind a lookup that failed, what receivers do meanwhile."""
+"""What to do in lines: cures, whose zone they are in, causes, what receivers do meanwhile."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional
 
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
 from reverse_mx.addresses import private_by
-from reverse_mx.answer import Answer, Content, Outcome, Question
+from reverse_mx.answer import Answer, Outcome, Question
+from reverse_mx.causes import Cause, Causes, Opinion
 from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
 from reverse_mx.facts import (
     Edge,
-    Lameness,
     MailAddress,
     ServerAnswer,
     Subject,
     Zone,
-    ZoneAnswers,
 )
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.lookups import Lookups
@@ -34,13 +32,11 @@ from reverse_mx.names import (
     is_registrys,
 )
 from reverse_mx.text import in_line, printable, show_name
-from reverse_mx.values import Value
 from reverse_mx.wording import Wording, in_words, lameness
 from reverse_mx.zone_servers import ZoneServers
 
-# Servers of a zone that are told of, one a line, and aliases followed to the servers that fail.
+# Servers of a zone that are told of, one a line.
 MOST_LINES = 13
-MOST_ALIASES = 8
 
 
 class Line(NamedTuple):
@@ -49,32 +45,6 @@ class Line(NamedTuple):
     text: str
     depth: int = 0
     prose: bool = False
-
-
-class Cause(enum.Enum):
-    """What is behind a lookup that failed."""
-
-    UNKNOWN = enum.auto()
-    NO_TIME = enum.auto()
-    BOGUS = enum.auto()
-    BOGUS_SAYS_RESOLVER = enum.auto()
-    RESOLVER = enum.auto()
-    SILENT_SERVERS = enum.auto()
-    USELESS_SERVERS = enum.auto()
-    ALIAS_CIRCLE = enum.auto()
-
-
-class Opinion(Value):
-    """What others say to a question that failed, and whose fault it is.
-
-    ``asked`` are the zones' own servers, behind each alias those of its target, ``names`` are the
-    aliases. ``unchecked`` is what the resolver says without validating.
-    """
-
-    cause: Cause
-    asked: tuple[ZoneAnswers, ...]
-    names: tuple[Name, ...]
-    unchecked: Optional[Content] = None
 
 
 class Advisor:
@@ -123,9 +93,11 @@ class Advisor:
             if isinstance(problem.about, Edge):
                 failed[problem.about.answer.question] = problem.about.answer
 
+        causes = Causes(self._lookups, self._zone_servers)
+
         async def both() -> None:
             zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
-            opinions = start(side_by_side(self._opinion(answer) for answer in failed.values()))
+            opinions = start(side_by_side(causes.opinion(answer) for answer in failed.values()))
             hosts = start(side_by_side(self._has_address(name) for name in guesses))
             self._zones.update(zip(owners, await zones))
             for owner in owners:
@@ -239,24 +211,6 @@ class Advisor:
         if servers:
             yield Line(f"name servers: {in_line(servers, ', ')}", 1)
 
-    async def _opinion(self, failed: Answer) -> Opinion:
-        """Ask others what a lookup that failed would have given, and conclude whose fault it is."""
-        question = failed.question
-        unchecked = self._lookups.ask(question.name, question.rdtype, unchecked=True)
-        asked: list[ZoneAnswers] = []
-        names = [question.name]
-        while True:
-            answers = await self._zone_servers.ask(names[-1], question.rdtype)
-            asked += [answers] if answers is not None and answers.answers else []
-            alias = answers.alias if answers is not None else None
-            if alias is None:
-                word = await unchecked
-                cause = _cause(failed, word, answers)
-                return Opinion(cause, tuple(asked), tuple(names), word.content)
-            names.append(alias)
-            if alias in names[:-1] or len(names) > MOST_ALIASES:
-                return Opinion(Cause.ALIAS_CIRCLE, tuple(asked), tuple(names))
-
     def _opinion_lines(self, opinion: Opinion) -> Iterator[Line]:
         for asked in opinion.asked:
             yield Line(f"asked themselves, the servers of {self._wording.name(asked.zone.name)}:")
@@ -289,25 +243,6 @@ _CAUSES = {
     " unless port 53 is blocked on the way from here",
     Cause.USELESS_SERVERS: "no name server of the zone gives an answer of use; its owner can help",
 }
-
-
-def _cause(failed: Answer, unchecked: Answer, answers: Optional[ZoneAnswers]) -> Cause:
-    if not unchecked.tries:
-        return Cause.NO_TIME
-    if not unchecked.failed and failed.outcome is Outcome.FAILURE:
-        return Cause.BOGUS
-    if failed.bogus:
-        return Cause.BOGUS_SAYS_RESOLVER
-    if answers is None or not answers.answers:
-        return Cause.UNKNOWN
-    if len(answers.contents) == 1:
-        return Cause.RESOLVER
-    if not answers.all_lame:
-        return Cause.UNKNOWN
-    silent = {Lameness.SILENT, Lameness.CLOSED}
-    if {answer.lame for answer in answers.answers} <= silent:
-        return Cause.SILENT_SERVERS
-    return Cause.USELESS_SERVERS
 
 
 def _in_short(reactions: Sequence[Reaction]) -> Iterator[str]:
