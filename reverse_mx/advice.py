@@ -9,7 +9,7 @@ from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
 from reverse_mx.addresses import private_by
 from reverse_mx.answer import Answer, Outcome, Question
-from reverse_mx.causes import Cause, Causes, Opinion
+from reverse_mx.causes import Cause, Causes, Excluded, Opinion
 from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
 from reverse_mx.facts import (
     Edge,
@@ -113,8 +113,7 @@ class Advisor:
         edge = problem.about if isinstance(problem.about, Edge) else None
         if edge is not None and self._deaf:
             if "deaf" not in self._told:
-                text = "cause: no resolver answered any question: is it right, running, reachable?"
-                yield Line(text, prose=True)
+                yield Line(f"cause: {_CAUSES[Cause.DEAF]}", prose=True)
             self._told.add("deaf")
             return
         opinion = self._opinions.get(edge.answer.question) if edge is not None else None
@@ -230,18 +229,45 @@ class Advisor:
         if opinion.cause is Cause.ALIAS_CIRCLE:
             chain = " CNAME ".join(map(self._wording.name, opinion.names))
             return f"the aliases lead in a circle, or too far: {chain}"
-        return _CAUSES[opinion.cause]
+        if opinion.cause is Cause.UNKNOWN:
+            excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
+            return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
+        said = _CAUSES[opinion.cause]
+        if "{zone}" not in said:
+            return said
+        zone = opinion.asked[-1].zone
+        contact = contact_of(zone)
+        said = said.format(zone=self._wording.name(zone.name))
+        return f"{said} (contact {contact})" if contact else said
 
+
+_EXCLUDED = {
+    Excluded.RESOLVER: "the resolver, which answers for the root",
+    Excluded.DNSSEC: "DNSSEC, as it is the same with checking disabled",
+    Excluded.SERVERS: "the zone's servers, as some answer",
+}
 
 _CAUSES = {
-    Cause.UNKNOWN: "",
     Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
+    Cause.DEAF: "no resolver answered any question: is it right, running, reachable?",
+    Cause.REFUSES: "the resolver refuses this host; whoever runs it has to let it ask (access"
+    " list), or -s names another",
+    Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only:"
+    " -s or /etc/resolv.conf has to name a resolver",
+    Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
+    " not get through: a firewall on the way, whose owner can help",
+    Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"
+    " Internet; whoever runs it can help",
+    Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
+    " itself; whoever runs the resolver can",
+    Cause.NO_GLUE: "no name server of {zone} has an address; its owner, or whoever it is delegated"
+    " by, can help",
     Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver;"
     " the owner of the zone can help",
     Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
-    Cause.SILENT_SERVERS: "no name server of the zone answers: its owner can help,"
-    " unless port 53 is blocked on the way from here",
-    Cause.USELESS_SERVERS: "no name server of the zone gives an answer of use; its owner can help",
+    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do; its owner can help",
+    Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
+    " if it no longer served the zone; its owner can help, or have the delegation changed",
 }
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from typing import Optional
 
-from reverse_mx.answer import Answer, Content, Outcome
+import dns.rcode
+from dns.rdatatype import NS, SOA
+
+from reverse_mx.answer import Answer, Content, Fault, Outcome
 from reverse_mx.facts import Lameness, ZoneAnswers
 from reverse_mx.lookups import Lookups
-from reverse_mx.names import Name
+from reverse_mx.loop import start
+from reverse_mx.names import ROOT, Name
 from reverse_mx.values import Value
 from reverse_mx.zone_servers import ZoneServers
 
-# Aliases followed to the servers that fail.
+# Aliases followed to the servers that fail, and addresses of a top-level domain's servers that are
+# asked whether anybody can be reached.
 MOST_ALIASES = 8
+MOST_CONTROLS = 3
 
 
 class Cause(enum.Enum):
@@ -21,29 +28,50 @@ class Cause(enum.Enum):
 
     UNKNOWN = enum.auto()
     NO_TIME = enum.auto()
+    DEAF = enum.auto()
+    REFUSES = enum.auto()
+    NO_RESOLVER = enum.auto()
+    NO_TCP = enum.auto()
+    CUT_OFF = enum.auto()
     BOGUS = enum.auto()
     BOGUS_SAYS_RESOLVER = enum.auto()
     RESOLVER = enum.auto()
+    BLOCKED = enum.auto()
     SILENT_SERVERS = enum.auto()
     USELESS_SERVERS = enum.auto()
+    NO_GLUE = enum.auto()
     ALIAS_CIRCLE = enum.auto()
+
+
+class Excluded(enum.Enum):
+    """What is known not to be behind it."""
+
+    RESOLVER = enum.auto()
+    DNSSEC = enum.auto()
+    SERVERS = enum.auto()
 
 
 class Opinion(Value):
     """What others say to a question that failed, and whose fault it is.
 
     ``asked`` are the zones' own servers, behind each alias those of its target, ``names`` are the
-    aliases. ``unchecked`` is what the resolver says without validating.
+    aliases. ``unchecked`` is what the resolver says without validating. ``excluded`` is what was
+    found not to be the cause.
     """
 
     cause: Cause
     asked: tuple[ZoneAnswers, ...]
     names: tuple[Name, ...]
     unchecked: Optional[Content] = None
+    excluded: tuple[Excluded, ...] = ()
 
 
 class Causes:
-    """Asks others than the resolvers what a lookup that failed would have given."""
+    """Asks others than the resolvers what a lookup that failed would have given.
+
+    Before a resolver is blamed it is asked for the root; before a zone's servers are called dead, a
+    server of the top-level domain is asked: where port 53 does not get out nothing is said of them.
+    """
 
     def __init__(self, lookups: Lookups, zone_servers: ZoneServers) -> None:
         self._lookups = lookups
@@ -52,36 +80,86 @@ class Causes:
     async def opinion(self, failed: Answer) -> Opinion:
         """Ask others what a lookup that failed would have given, and conclude whose fault it is."""
         question = failed.question
+        root = self._lookups.ask(ROOT, NS)
         unchecked = self._lookups.ask(question.name, question.rdtype, unchecked=True)
         asked: list[ZoneAnswers] = []
         names = [question.name]
+        own = _own_cause(failed)
+        if own is not None:
+            return Opinion(own, (), tuple(names))
         while True:
             answers = await self._zone_servers.ask(names[-1], question.rdtype)
             asked += [answers] if answers is not None and answers.answers else []
             alias = answers.alias if answers is not None else None
             if alias is None:
-                word = await unchecked
-                cause = _cause(failed, word, answers)
-                return Opinion(cause, tuple(asked), tuple(names), word.content)
+                break
             names.append(alias)
             if alias in names[:-1] or len(names) > MOST_ALIASES:
                 return Opinion(Cause.ALIAS_CIRCLE, tuple(asked), tuple(names))
+        word, top = await unchecked, await root
+        cause = _cause(failed, word, top, answers)
+        if cause is Cause.SILENT_SERVERS:
+            reached = await self._reached(names[-1])
+            if not any(reached):
+                cause = Cause.BLOCKED if reached else Cause.UNKNOWN
+        excluded = tuple(_excluded(failed, word, top, answers))
+        return Opinion(cause, tuple(asked), tuple(names), word.content, excluded)
+
+    async def _reached(self, name: Name) -> list[bool]:
+        """Tell of some servers of the name's top-level domain whether they say anything."""
+        top = await self._zone_servers.zone(Name(name.labels[-2:]))
+        addresses = [a for server in top.servers for a in server.addresses] if top else []
+        controls = [
+            start(self._zone_servers.reaches(address, ROOT, SOA))
+            for address in addresses[:MOST_CONTROLS]
+        ]
+        return [await control for control in controls]
 
 
-def _cause(failed: Answer, unchecked: Answer, answers: Optional[ZoneAnswers]) -> Cause:
+def _own_cause(failed: Answer) -> Optional[Cause]:
+    """Return the cause if what the resolvers said themselves is the whole story."""
+    faults = {failure.fault for failure in failed.failures}
+    if failed.outcome is Outcome.REFERRAL:
+        return Cause.NO_RESOLVER
+    if faults == {Fault.NO_TCP} and not any(failure.forged for failure in failed.failures):
+        return Cause.NO_TCP
+    rcodes = {failure.rcode for failure in failed.failures}
+    if faults == {Fault.RCODE} and rcodes == {dns.rcode.REFUSED} and not failed.silent:
+        return Cause.REFUSES
+    return None
+
+
+def _cause(
+    failed: Answer, unchecked: Answer, root: Answer, answers: Optional[ZoneAnswers]
+) -> Cause:
     if not unchecked.tries:
         return Cause.NO_TIME
+    if root.silence and failed.silence:
+        return Cause.DEAF
     if not unchecked.failed and failed.outcome is Outcome.FAILURE:
         return Cause.BOGUS
     if failed.bogus:
         return Cause.BOGUS_SAYS_RESOLVER
     if answers is None or not answers.answers:
-        return Cause.UNKNOWN
+        return Cause.CUT_OFF if root.failed else Cause.UNKNOWN
     if len(answers.contents) == 1:
         return Cause.RESOLVER
     if not answers.all_lame:
-        return Cause.UNKNOWN
-    silent = {Lameness.SILENT, Lameness.CLOSED}
-    if {answer.lame for answer in answers.answers} <= silent:
+        return Cause.CUT_OFF if root.failed else Cause.UNKNOWN
+    lame = {answer.lame for answer in answers.answers}
+    if lame == {Lameness.NO_ADDRESS}:
+        return Cause.NO_GLUE
+    if lame <= {Lameness.SILENT, Lameness.CLOSED, Lameness.NO_ADDRESS}:
         return Cause.SILENT_SERVERS
     return Cause.USELESS_SERVERS
+
+
+def _excluded(
+    failed: Answer, unchecked: Answer, root: Answer, answers: Optional[ZoneAnswers]
+) -> Iterator[Excluded]:
+    if not root.failed:
+        yield Excluded.RESOLVER
+    if failed.outcome is Outcome.FAILURE and unchecked.failed and unchecked.tries:
+        yield Excluded.DNSSEC
+    if answers is not None and answers.contents:
+        yield Excluded.SERVERS

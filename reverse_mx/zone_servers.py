@@ -71,6 +71,10 @@ class ZoneServers:
             zone = Zone(below[0][0], None, await self._servers(below[0][1]))
         return None
 
+    async def reaches(self, address: Address, name: Name, rdtype: RdataType) -> bool:
+        """Tell whether a name server says anything at all."""
+        return not (await self._lookup(name, rdtype, str(address))).silence
+
     async def _servers(self, names: Iterable[Name]) -> tuple[NameServer, ...]:
         async def server(name: Name) -> NameServer:
             answers = await side_by_side(self._lookup(name, rdtype) for rdtype in self._rdtypes)

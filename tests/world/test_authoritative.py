@@ -240,8 +240,7 @@ def test_name_servers_in_punycode_can_be_read(plugin: Plugin, stack: ExitStack) 
         f" name servers of {REVERSE}: {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
         f" {WITNESSES[2]}, serial 6) has PTR old.example.com; bücher.isp.example"
         " (xn--bcher-kva.isp.example) (127.0.0.13, serial 5) has no PTR (NXDOMAIN)"
-        " [inconsistent-ptr]; müller.isp.example (xn--mller-kva.isp.example) (127.0.0.19),"
-        f" {LAME} does not answer (connection refused) [lame-server]"
+        " [inconsistent-ptr]; 1 more problem, see -v"
     )
     fix = f"fix: have the zone {REVERSE} loaded anew on ns2.isp.example, bücher.isp.example"
     fix += " (xn--bcher-kva.isp.example)"
@@ -407,7 +406,8 @@ def test_lame_zone_has_no_server_that_answers(plugin: Plugin, stack: ExitStack) 
     output = farm.ask(plugin, "-v")
     assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
     assert cause(output) == (
-        "cause: no name server of the zone gives an answer of use; its owner can help"
+        f"cause: no name server that {REVERSE} is delegated to gives an answer of use, as if it no"
+        " longer served the zone; its owner can help, or have the delegation changed"
     )
     told = "\n".join(line.strip() for line in output.long)
     assert f"{WITNESSES[1]}) answers SERVFAIL" in told
@@ -437,6 +437,5 @@ def test_failure_behind_an_alias_is_looked_for_behind_it(plugin: Plugin, stack: 
         f"{WITNESSES[3]}) does not answer (connection refused)",
     ]
     assert cause(output) == (
-        "cause: no name server of the zone answers: its owner can help, unless port 53 is blocked"
-        " on the way from here"
+        f"cause: no name server of {child} answers, while others do; its owner can help"
     )

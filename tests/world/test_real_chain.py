@@ -28,8 +28,8 @@ INDENTED_ZONES = {
         unconfirmed.host A 192.0.2.32
         mixed MX 10 mixed.host
         mixed.host A 192.0.2.33
-        mismatch MX 10 mismatch.host
-        mismatch.host A 192.0.2.34
+        mismatch MX 10 mail.mismatch
+        mail.mismatch A 192.0.2.34
         other.host A 192.0.2.34
         classless MX 10 classless.host
         classless.host A 192.0.2.35
@@ -92,7 +92,7 @@ VERDICTS = [
     pytest.param(
         "mismatch.broken.example",
         1,
-        "192.0.2.34 (mismatch.host.broken.example) has PTR other.host.broken.example,"
+        "192.0.2.34 (mail.mismatch.broken.example) has PTR other.host.broken.example,"
         " not the name of the mail host [name-mismatch]",
         id="warn-name-mismatch",
     ),

@@ -1,0 +1,65 @@
+"""What -v says is behind a lookup that failed, and what was found not to be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.nameserver import NameServer
+from tests.helpers.plugin import Output, Plugin, zone
+
+MAIL = """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+"""
+
+
+def cause(output: Output) -> list[str]:
+    """Return the conclusions, each in a line."""
+    told = " ".join(line.strip() for line in output.long)
+    ends = ("meanwhile: ", "asked themselves, ", "example.com", "[CRITICAL] ", "[UNKNOWN] ")
+    causes = []
+    for text in told.split("cause: ")[1:]:
+        causes.append(text[: min(text.find(end) % (len(text) + 1) for end in ends)].strip())
+    return causes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "! 192.0.2.25 PTR rcode REFUSED 18",
+            "the resolver refuses this host; whoever runs it has to let it ask (access list), or -s"
+            " names another",
+            id="resolver-refuses-this-host",
+        ),
+        pytest.param(
+            "! 192.0.2.25 PTR referral ns.example.",
+            "what was asked is no resolver, but a name server for its own zones only: -s or"
+            " /etc/resolv.conf has to name a resolver",
+            id="asked-is-no-resolver",
+        ),
+        pytest.param(
+            "! 192.0.2.25 PTR notcp",
+            "the answer does not fit into a datagram, and TCP port 53 of the resolver does not get"
+            " through: a firewall on the way, whose owner can help",
+            id="tcp-does-not-get-through",
+        ),
+        pytest.param(
+            "! * SOA rcode SERVFAIL\n! . NS rcode SERVFAIL\n! 192.0.2.25 PTR rcode SERVFAIL",
+            "the resolver cannot resolve the root either, so it is cut off from the Internet;"
+            " whoever runs it can help",
+            id="resolver-is-cut-off",
+        ),
+        pytest.param(
+            "! * SOA rcode SERVFAIL\n! 192.0.2.25 PTR rcode SERVFAIL",
+            "not found; excluded: the resolver, which answers for the root, DNSSEC, as it is the"
+            " same with checking disabled",
+            id="cannot-be-told-is-not-guessed",
+        ),
+    ],
+)
+def test_cause(plugin: Plugin, text: str, said: str) -> None:
+    with NameServer(zone(MAIL + text)) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v", "-4")
+    assert "[dns-failure]" in output.status
+    assert cause(output) == [said]
