@@ -10,6 +10,7 @@ answer        question, outcome, answer; what a message says to a question; pure
 exchange      one question to one server, over UDP and TCP
 lookups       which server is asked when, and each question once
 spf_record    the grammar of an SPF record, and what can be said of one
+spf_mending   what the owner of an SPF record meant to say
 smtp_reply    what an SMTP server says before anybody says anything to it
 facts         what was learnt: frozen values, no prose, no verdict
 spf           the walk through SPF records
@@ -18,6 +19,7 @@ smtp          how SMTP servers greet, on the same loop
 walk          domain -> hosts -> addresses -> PTR names and back, within bounds
 findings      the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
 causes        what is behind a lookup that failed, from what others say to the question
+spf_cures     whose SPF record is to be mended, and what it should say
 cures         from a problem's facts to the records that mend it
 wording       facts, findings and cures in words
 advice        whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from dns.rdatatype import CNAME, MX, NS, PTR, RdataType
+from dns.rdatatype import CNAME, MX, NS, PTR, TXT, RdataType
 
 from reverse_mx.addresses import unusable_as
 from reverse_mx.answer import Outcome
@@ -39,7 +39,9 @@ from reverse_mx.names import (
     spells_address,
 )
 from reverse_mx.smtp_reply import Ending
-from reverse_mx.text import MOST_IN_LINE, show_name
+from reverse_mx.spf_cures import SpfStep, spf_steps
+from reverse_mx.spf_record import SpfError
+from reverse_mx.text import MOST_IN_LINE, show_name, show_octets
 
 # What only the reader can fill in.
 NAME = "NAME-OF-THE-HOST."
@@ -56,6 +58,7 @@ class Record(NamedTuple):
 
     def __str__(self) -> str:
         data = _absolute(self.data) if isinstance(self.data, Name) else str(self.data)
+        data = _strings(data) if self.rdtype == TXT else data
         preference = f"{self.preference} " if self.rdtype == MX else ""
         return f"{_absolute(self.owner)} {self.rdtype.name} {preference}{data}"
 
@@ -97,7 +100,7 @@ class Cure(NamedTuple):
     """
 
     action: str
-    what: Union[Record, Reload, Greet, Hint, str]
+    what: Union[Record, Reload, Greet, Hint, SpfStep, str]
     owner: Optional[Name]
     instead: bool = False
     guess: bool = False
@@ -423,8 +426,11 @@ def _mixed_ptr(fact: MailAddress, _: None) -> list[Cure]:
     return _remove(fact, fact.iprev.refuted)
 
 
-def _spf_error(fact: SpfFacts, _: object) -> list[Cure]:
-    return [Cure("fix", f"the TXT record of {show_name(fact.domain)}", fact.domain)]
+def _spf_error(fact: SpfFacts, error: SpfError) -> list[Cure]:
+    return [
+        Cure(step.action, Record(step.owner, TXT, step.text) if step.text else step, step.owner)
+        for step in spf_steps(fact, error)
+    ]
 
 
 def _lame_server(fact: ZoneAnswers, answer: ServerAnswer) -> list[Cure]:
@@ -471,6 +477,13 @@ def _dns_timeout(fact: object, about: object) -> list[Cure]:
     assert fact.greeting is not None
     no_way = fact.greeting.ending is Ending.NO_WAY
     return _hints(Hint.NO_IPV6) if no_way and fact.address.version == 6 else []
+
+
+def _strings(text: str) -> str:
+    """Return a text of ASCII as the strings of a TXT record, of at most 255 octets each."""
+    octets = text.encode("ascii")
+    parts = [octets[start : start + 255] for start in range(0, len(octets), 255)]
+    return " ".join(f'"{show_octets(part, 255)}"' for part in parts)
 
 
 def _absolute(name: Name) -> str:

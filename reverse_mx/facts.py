@@ -304,8 +304,10 @@ class SpfFacts(Value):
     networks of more than 16 addresses, ``left_out`` terms that depend on the sender ("ptr", some
     macros) or have no effect. To a receiver one error is the end of the whole record
     ("permerror", RFC 7208, 2.6.7); the addresses are those of the terms that are fine nevertheless.
-    ``further`` addresses and networks of an overlong record were not kept. A lookup that failed is
-    no error, but is in ``answers``, which are all that were made, in the record's order.
+    ``further`` addresses and networks of an overlong record were not kept. ``costs`` are the
+    lookups that each term of the domain's own record needs, where there are too many. A lookup
+    that failed is no error, but is in ``answers``, which are all that were made, in the record's
+    order.
     """
 
     domain: Name
@@ -315,6 +317,7 @@ class SpfFacts(Value):
     left_out: tuple[SpfLeftOut, ...] = ()
     errors: tuple[SpfError, ...] = ()
     further: int = 0
+    costs: tuple[tuple[SpfSource, int], ...] = ()
 
     @property
     def edges(self) -> Iterator[Edge]:

@@ -13,9 +13,9 @@ from reverse_mx.names import Name, is_host_name
 from reverse_mx.values import Value
 
 # RFC 5321, 4.2: a code alone, with a blank and text, or with a hyphen where more lines follow.
-_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+_LINE = rb"(?s)([2-5][0-9][0-9])(?:([ -])(.*))?"
 # A first word with a dot in it; what may follow a name is punctuation.
-_HOST = re.compile(rb"[ \t]*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)(?![^\s.,:;()/])")
+_HOST = rb"[ \t]*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)(?![^\s.,:;()/])"
 
 
 class ReplyLine(NamedTuple):
@@ -28,7 +28,7 @@ class ReplyLine(NamedTuple):
 
 def read_reply_line(line: bytes) -> Optional[ReplyLine]:
     """Return what a line says, None if it has no code: it is no part of the reply, nor its end."""
-    match = _LINE.fullmatch(line.rstrip(b"\r\n"))
+    match = re.fullmatch(_LINE, line.rstrip(b"\r\n"))
     return ReplyLine(int(match[1]), match[2] != b"-", match[3] or b"") if match else None
 
 
@@ -110,7 +110,7 @@ class Greeting(Value):
         """The host names that it greets with, in whichever of its lines."""
         names = []
         for line in self.lines:
-            match = _HOST.match(line.text)
+            match = re.match(_HOST, line.text)
             try:
                 names += [dns.name.from_text(match[1].decode("ascii"))] if match else []
             except dns.exception.DNSException:

@@ -15,6 +15,10 @@ from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
 from reverse_mx.names import ROOT, Address, Name, Network, address_in_letters
 from reverse_mx.spf_record import (
+    MOST_SPF_EXCHANGES,
+    MOST_SPF_LOOKUPS,
+    MOST_SPF_VOIDS,
+    SPF_ASKING,
     SPF_TERMS,
     SpfError,
     SpfFault,
@@ -26,16 +30,12 @@ from reverse_mx.spf_record import (
     spf_texts,
 )
 
-# The limits of RFC 7208, 4.6.4, beyond which receivers end with a "permerror".
-MOST_SPF_LOOKUPS = 10
-MOST_SPF_EXCHANGES = 10
-MOST_SPF_VOIDS = 2
 # Networks up to this size are checked address by address.
 MOST_SPF_NETWORK = 16
 # No RFC limits these, and a record may have 64 KiB: networks of a domain.
 MOST_SPF_SPANS = 1000
-# The terms that count as lookups (4.6.4), and those of them that have a meaning without a sender.
-SPF_ASKING = ("include", "a", "mx", "ptr", "exists", "redirect=")
+# Records that are read beyond the limit of lookups, only to count how many are needed.
+MOST_SPF_COUNTED = 20
 
 
 class Span(NamedTuple):
@@ -94,6 +94,7 @@ class SpfWalk:
     async def facts(self) -> SpfFacts:
         start(self._read_ahead(self._domain))
         spans = await self._record((), self._domain)
+        costs = await self._costs() if self._asked > MOST_SPF_LOOKUPS else ()
         singles = [(span, part) for span, part in spans.items() if isinstance(part, SpfSource)]
         return SpfFacts(
             self._domain,
@@ -103,14 +104,37 @@ class SpfWalk:
             tuple(self._left_out),
             (*self._errors, *self._void_errors()),
             self._further,
+            costs,
         )
+
+    async def _costs(self) -> tuple[tuple[SpfSource, int], ...]:
+        """Return how many lookups each term of the domain's own record needs, with its includes."""
+        counted: dict[Name, int] = {}
+        costs = []
+        for term in await self._terms(self._domain):
+            if term.name in SPF_ASKING:
+                costs.append((SpfSource(term.text), 1 + await self._cost(term, counted)))
+        return tuple(costs)
+
+    async def _cost(self, term: SpfTerm, counted: dict[Name, int]) -> int:
+        """Return the lookups of the record that a term leads to, as far as records are read."""
+        target = term.target
+        if term.name not in ("include", "redirect=") or target is None:
+            return 0
+        if target not in counted and len(counted) < MOST_SPF_COUNTED:
+            counted[target] = 0  # for one that leads back
+            for further in await self._terms(target):
+                if further.name in SPF_ASKING:
+                    counted[target] += 1 + await self._cost(further, counted)
+        return counted.get(target, 0)
+
+    async def _terms(self, domain: Name) -> list[SpfTerm]:
+        texts = spf_texts(await self._lookups.ask(domain, TXT))
+        return read_spf_record(texts[0], domain)[0] if len(texts) == 1 else []
 
     async def _read_ahead(self, domain: Name) -> None:
         """Ask for what a record and all that it includes needs, as far as the limit allows."""
-        answer = await self._lookups.ask(domain, TXT)
-        texts = spf_texts(answer)
-        terms = read_spf_record(texts[0], domain)[0] if len(texts) == 1 else []
-        for term in terms:
+        for term in await self._terms(domain):
             if term.followed and self._ahead < MOST_SPF_LOOKUPS:
                 self._ahead += 1
                 target = term.target or domain
@@ -140,7 +164,8 @@ class SpfWalk:
         if len(texts) != 1:
             if not answer.failed:
                 fault = SpfFault.RECORDS if texts else SpfFault.NO_RECORD
-                self._error(SpfError(fault, chain, number=len(texts)))
+                number = len(texts) or await self._mail_hosts()
+                self._error(SpfError(fault, chain, number=number))
             return {}
         terms, errors = read_spf_record(texts[0], domain)
         for error in errors:
@@ -157,6 +182,10 @@ class SpfWalk:
                 if not any(other.covers(span) for other in denied):
                     allowed.setdefault(span, part)
         return allowed
+
+    async def _mail_hosts(self) -> int:
+        """Return how many hosts the domain's own MX gives, which is asked for in any case."""
+        return len(_exchanges(await self._lookups.ask(self._domain, MX)))
 
     async def _spans(self, term: SpfTerm, chain: Chain, domain: Name) -> Spans:
         """Return what a term of a domain's record fits, whatever its qualifier."""
@@ -261,7 +290,8 @@ class SpfWalk:
             if everybody or rdtype in self._barred:
                 family = 0 if everybody else 4 if rdtype == A else 6
                 questions = tuple(self._voids[rdtype][: MOST_SPF_VOIDS + 1])
-                yield SpfError(SpfFault.VOIDS, questions=questions, family=family)
+                number = len(self._voids[rdtype])
+                yield SpfError(SpfFault.VOIDS, (), None, None, "", number, questions, family)
 
 
 def _exchanges(mx: Answer) -> list[Name]:

@@ -13,10 +13,16 @@ from reverse_mx.answer import Answer, Question
 from reverse_mx.names import Name, Network
 from reverse_mx.values import Value
 
+# The limits of RFC 7208, 4.6.4, beyond which receivers end with a "permerror".
+MOST_SPF_LOOKUPS = 10
+MOST_SPF_EXCHANGES = 10
+MOST_SPF_VOIDS = 2
 # No RFC limits these, and a record may have 64 KiB: terms of a record, networks of a domain.
 MOST_SPF_TERMS = 500
 
 
+# The terms that count as lookups (4.6.4), and those of them that have a meaning without a sender.
+SPF_ASKING = ("include", "a", "mx", "ptr", "exists", "redirect=")
 SPF_FOLLOWED = ("include", "a", "mx", "exists", "redirect=")
 
 
@@ -25,7 +31,7 @@ _MACRO = r"%(?:[%_-]|\{[slodiphv](?:0*[1-9][0-9]*)?r?[-.+,/_=]*\})"
 
 
 # Without a sender only the domain is known, d; o is the sender's, and may be another.
-_EXPANDED = re.compile(r"%(?:([%_-])|\{(d)([0-9]*)(r?)([-.+,/_=]*)\})", re.IGNORECASE)
+_EXPANDED = r"(?i)%(?:([%_-])|\{(d)([0-9]*)(r?)([-.+,/_=]*)\})"
 
 
 _MACRO_STRING = rf"(?:[!-$&-~]|{_MACRO})*"
@@ -149,13 +155,17 @@ class SpfTerm(Value):
     lengths: tuple[int, int] = (32, 128)
 
 
-def spf_texts(answer: Answer) -> list[str]:
-    """Return the SPF records among TXT records, strings joined (RFC 7208, 3.3 and 4.5).
+def txt_texts(answer: Answer) -> list[str]:
+    """Return TXT records, strings joined (RFC 7208, 3.3).
 
-    They are of ASCII, so a character stands for an octet, whatever its value.
+    SPF records are of ASCII, so a character stands for an octet, whatever its value.
     """
-    texts = (b"".join(record.strings) for record in answer.records)
-    return [text.decode("latin-1") for text in texts if re.match(rb"(?i)v=spf1( |\Z)", text)]
+    return [b"".join(record.strings).decode("latin-1") for record in answer.records]
+
+
+def spf_texts(answer: Answer) -> list[str]:
+    """Return the SPF records among TXT records (RFC 7208, 4.5)."""
+    return [text for text in txt_texts(answer) if re.match(r"(?i)v=spf1( |\Z)", text)]
 
 
 class SpfSyntaxError(ValueError):
@@ -233,7 +243,7 @@ def _expand(text: str, owner: Name) -> Optional[str]:
     if "%" not in text:
         return text
     domain = b".".join(owner.labels[:-1]).decode("latin-1")
-    needs_sender = "%" in _EXPANDED.sub("", text)
+    needs_sender = "%" in re.sub(_EXPANDED, "", text)
 
     def expanded(match: re.Match[str]) -> str:
         character, letter, digits, reverse, delimiters = match.groups()
@@ -246,7 +256,7 @@ def _expand(text: str, owner: Name) -> Optional[str]:
         value = ".".join(parts[-count:])
         return value if letter == "d" else re.sub(r"[^A-Za-z0-9._~-]", _escaped, value)
 
-    text = _EXPANDED.sub(expanded, text)
+    text = re.sub(_EXPANDED, expanded, text)
     excess = len(text.rstrip(".")) - 253
     if excess > 0:
         # Labels are left out from the left until the rest fits.

@@ -36,9 +36,11 @@ from reverse_mx.names import (
 )
 from reverse_mx.smtp import MOST_GREETING
 from reverse_mx.smtp_reply import Ending, Greeting
-from reverse_mx.spf import MOST_SPF_LOOKUPS, MOST_SPF_VOIDS
+from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.spf_record import (
+    MOST_SPF_LOOKUPS,
     MOST_SPF_TERMS,
+    MOST_SPF_VOIDS,
     SpfError,
     SpfFault,
     SpfLarge,
@@ -132,6 +134,8 @@ class Wording:
         elif isinstance(cure.what, Greet):
             name = self.name(cure.what.name)
             what = f"have it greet as {name} (Postfix: myhostname = {name})"
+        elif isinstance(cure.what, SpfStep):
+            what = self._spf_step(cure.what)
         elif isinstance(cure.what, Hint):
             what = _HINTS[cure.what]
         return f"{cure.action}: {what}"
@@ -157,6 +161,23 @@ class Wording:
             return f"{source} (any address)"
         found = f": {left_out.network}" if left_out.found else ""
         return f"{source}{found} ({_power(left_out.network.num_addresses)} addresses)"
+
+    def _spf_step(self, step: SpfStep) -> str:
+        record = f"the TXT record of {self.name(step.owner)}"
+        term = _term(step.term) if step.term is not None else ""
+        costs = in_line([f"{_term(source)} {cost}" for source, cost in step.costs], ", ")
+        total = sum(cost for _, cost in step.costs)
+        assert step.advice is not None
+        return {
+            SpfAdvice.CORRECT: f"{term} in {record}",
+            SpfAdvice.MERGE: f"{record}, made one of all",
+            SpfAdvice.SHORTEN: f"{record}, with fewer terms",
+            SpfAdvice.FEWER_LOOKUPS: f"{record}, without what is not needed: of {total} lookups"
+            f" {costs}",
+            SpfAdvice.FEWER_HOSTS: f"{record}, with the hosts that send in place of {term}",
+            SpfAdvice.FEWER_VOIDS: f"{record}, without names that do not exist",
+            SpfAdvice.LIST_SENDERS: "put what else sends mail before ?all, and make it -all",
+        }[step.advice]
 
     # The sentences, in the order of the findings.
 

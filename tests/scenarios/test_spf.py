@@ -1116,7 +1116,7 @@ def test_what_to_do_about_an_error(plugin: Plugin) -> None:
         output = plugin.ask(server, "--spf", "-d", "example.com", "-v")
     assert output.long[-8:] == [
         "[WARNING] spf-error: SPF of example.com has a syntax error in moo (no such mechanism)",
-        "  fix: the TXT record of example.com",
+        "  fix: moo in the TXT record of example.com",
         "  in: zone example.com, contact dns@example.com",
         "    name servers: ns.example.com (?)",
         "example.com",
