@@ -14,15 +14,15 @@ from __future__ import annotations
 import os
 import sys
 
-from reverse_mx import process
+from reverse_mx.process import Ending
 
 # The libraries take longer to load than a check to run. Who imports this module for another
 # purpose than to run it keeps the handlers.
+ENDING = Ending(own=True)
 if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx":
-    process.heed_interrupts()
+    ENDING.heed()
 
 import gc
-import time
 from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Optional
 
@@ -50,7 +50,7 @@ try:
     from reverse_mx.loop import Loop, side_by_side
     from reverse_mx.names import Name, is_related, key_of, spells_address
     from reverse_mx.options import parse
-    from reverse_mx.report import ChainSummary, Check, Progress, WorstFirst
+    from reverse_mx.report import ChainSummary, Check, Counsel, Progress, WorstFirst
     from reverse_mx.smtp import Smtp
     from reverse_mx.spf import Spf
     from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
@@ -335,22 +335,23 @@ def _counts(subjects: Sequence[Subject], own: OwnHosts, reverse: bool) -> dict[s
 def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
     """Run the check and exit with its state, 0 to 3 (Monitoring plugin guidelines).
 
-    Without ``argv`` the process's own arguments are taken, ``-t`` counts from its start, and an
-    interrupt ends it as UNKNOWN.
+    Without ``argv`` the process's own arguments are taken, and the process ends as ``-t`` or an
+    interrupt has it, whatever it is at.
     """
     # nagiosplugin 1.3.2 would hold on to the standard output that it found when imported.
     nagiosplugin.runtime.Runtime.stdout = None  # type: ignore[assignment]
-    process.deliver(lambda idn: run(argv, idn), own=argv is None)
+    ending = ENDING if argv is None else Ending(own=False)
+    ending.deliver(lambda idn: run(sys.argv[1:] if argv is None else argv, idn, ending))
 
 
-@nagiosplugin.guarded(verbose=0)  # type: ignore[call-arg, arg-type]
-def run(argv: Optional[Sequence[str]], idn: bool) -> None:
+def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     """Do what ``main`` says; ``idn`` is whether the output can have every letter."""
-    started = process.started() if argv is None else time.monotonic()
-    options = parse(sys.argv[1:] if argv is None else argv, __version__)
-    process.arm(started + options.timeout)
+    ending.before("the arguments were read: a very long file, or one that nobody writes to")
+    options = parse(argv, __version__)
+    ending.give(options.timeout)
+    ending.before("all was judged: very many records, or a busy machine")
     # A tenth is kept back for putting the output together.
-    deadline = started + options.timeout - min(0.2, options.timeout / 10)
+    deadline = ending.started + options.timeout - min(0.2, options.timeout / 10)
     policy = Policy(dict(options.states))
     own = OwnHosts()
     wording = Wording(idn)
@@ -359,7 +360,7 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
         senders = list(dict.fromkeys(options.senders))
         smtp = None
         if options.smtp:
-            end = started + options.timeout * GREETING_SHARE
+            end = ending.started + options.timeout * GREETING_SHARE
             smtp = Smtp(loop, options.smtp_port, end, len(domains))
         connections = smtp.most_at_once if smtp is not None else 0
         lookups = Lookups(loop, options.servers, options.port, connections)
@@ -392,11 +393,12 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
 
         progress = Progress(sys.stderr, len(domains) + len(senders), is_sound)
         loop.while_waiting = progress.show
-        advisor = None
+        counsel = None
         if options.verbose:
-            advisor = Advisor(loop, lookups, zone_servers, wording, deadline)
+            counsel = Counsel(Advisor(loop, lookups, zone_servers, wording, deadline))
         check = Check(
-            advisor,
+            ending,
+            counsel,
             ReverseMX(domains, senders, walk, loop, deadline, own, options.reverse, progress),
             *contexts.values(),
             nagiosplugin.ScalarContext("time"),
@@ -410,8 +412,8 @@ def run(argv: Optional[Sequence[str]], idn: bool) -> None:
                 for stage, what in STAGES.items()
             ),
             nagiosplugin.ScalarContext("count"),
-            ChainSummary(options.verbose, wording, lookups, advisor),
-            WorstFirst(),
+            ChainSummary(options.verbose, wording, lookups, counsel),
+            WorstFirst(ending, wording),
         )
         check.main(options.verbose, timeout=0)
 

@@ -1,94 +1,170 @@
-"""Signals, timers, the one write and the exit of the process. Who sets what, and when:
+"""The process: its signals and timers, the one write, the exit. Who sets what, and when:
 
-==============  =====================================================  =========================
-SIGINT SIGTERM  ``heed_interrupts()``, before the libraries are loaded  end at once, as UNKNOWN
-both, blocked   ``deliver()``, for the write                            never half a status line
-ITIMER_REAL     ``arm()``, at the end that ``-t`` sets                  starts ITIMER_PROF
-ITIMER_PROF     SIGALRM, for what the process then still computes       raises ``OutOfTime``
-ITIMER_VIRTUAL  ``answer.read_message()``, for one long message         raises ``ValueError``
-==============  =====================================================  =========================
+==============  ==============================  ====================================================
+signal mask     ``heed()``, first of all        none: who started the process may have blocked some
+SIGINT SIGTERM  the same, if not ignored        end at once, as UNKNOWN
+SIGHUP SIGXCPU  the same                        the same
+SIGTTOU         the same                        ignored: it would stop a job in the background
+ITIMER_REAL     the same, again by ``give()``   SIGALRM: writes what is known, then ends
+ITIMER_PROF     the same                        off: it may have been inherited
+ITIMER_VIRTUAL  the same                        off, likewise
+ITIMER_VIRTUAL  ``answer.read_message()``       SIGVTALRM: ``ValueError`` out of one long message
+==============  ==============================  ====================================================
+
+No exception ends a run, as libraries swallow some: handlers write, and leave by ``os._exit()``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
+import re
+import select
 import signal
 import sys
 import time
-import warnings
-from typing import Callable, NoReturn
+from collections.abc import Sequence
+from typing import Callable, NoReturn, Optional
 
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTS = (signal.SIGHUP, signal.SIGXCPU, signal.SIGINT, signal.SIGTERM)
+# Seconds that a run takes at the most, unless -t says otherwise.
+TIMEOUT = 10.0
+# Seconds after -t when what is known is written, if nothing else is by then, and when the process
+# ends whether or not anybody reads that. In between it looks at the clock again and again: a
+# signal that comes just before the process begins to wait does not wake it.
+WRITES_AFTER = 0.15
+ENDS_AFTER = 0.24
+LOOKS_EVERY = 0.03
 
 
-def end_interrupted(*_: object) -> None:
-    """Say that the check was interrupted, and end there and then, whatever it is at.
+class Ending:
+    """The end of a run: when it has to come, and what is written then.
 
-    No exception is raised, as libraries swallow some. The output proper is collected, and written
-    with these signals blocked, so there is never a second status line, nor a part of one.
+    ``own`` is whether the process is the check's own, and not that of who called ``main``: one that
+    is lent keeps its signals and has no timer, and a run in it ends when all is done.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-    try:
-        os.write(1, b"REVERSE_MX UNKNOWN - interrupted\n")
-    finally:
-        os._exit(3)
 
+    def __init__(self, own: bool) -> None:
+        self.started = time.monotonic()
+        self._own = own
+        self._heeds = False
+        self._end = self.started + TIMEOUT
+        self._next = "the libraries were loaded: a busy machine"
+        self._verdict: Optional[tuple[str, int, str]] = None
+        self._writes = False
+        self._code = 3
+        self._encoding = ""
 
-def heed_interrupts() -> None:
-    for number in INTERRUPTS:
-        # A shell has its jobs in the background ignore SIGINT, and that is to stay.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, end_interrupted)
+    def heed(self) -> None:
+        """Take over the signals, and have the process end in time, as its arguments say.
 
+        The time is counted from here, less what the start before it computed. How long the process
+        had to wait by then, or what other programs did in it, is not the check's.
+        """
+        self._heeds = True
+        # Without a standard output there is none, nor a need for one.
+        self._encoding = getattr(sys.stdout, "encoding", "ascii")
+        self.started = time.monotonic() - time.process_time()
+        for number in INTERRUPTS:
+            # A shell has its jobs in the background ignore SIGINT, and that is to stay.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._interrupted)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGALRM, self._time_may_be_up)
+        self.give(timeout_in(sys.argv[1:]))
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
-# Seconds of its own CPU after which the check is broken off once -t has passed. On a busy machine
-# a result that comes late is better than none, and one that had no CPU is not to blame.
-BACKSTOP_SECONDS = 0.2
+    def give(self, seconds: float) -> None:
+        """Have the run end within so many seconds from its start."""
+        self._end = self.started + seconds
+        if self._own:
+            first = max(self._end + WRITES_AFTER - time.monotonic(), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, first, LOOKS_EVERY)
 
+    def before(self, what: str) -> None:
+        """Take the words for what comes next, if the time should be up before it."""
+        self._next = what
 
-class OutOfTime(BaseException):
-    """The check took longer than it may: there was more to judge than a deadline foresees."""
+    def know(self, status: str, code: int, perfdata: str = "") -> None:
+        """Take the verdict that stands from now on, whatever becomes of the rest."""
+        self._verdict = status, code, perfdata
 
+    def deliver(self, run: Callable[[bool], None]) -> NoReturn:
+        """Collect what ``run`` prints, write it at once, and exit with the code that it exits with.
 
-def arm(end: float) -> None:
-    """Have the check broken off soon after ``end``, a ``time.monotonic()`` value."""
-    signal.signal(signal.SIGALRM, _time_is_up)
-    signal.signal(signal.SIGPROF, break_off)
-    signal.setitimer(signal.ITIMER_REAL, max(end - time.monotonic(), 0.001))
+        ``run`` is told whether the output can have every letter. UNKNOWN is also a check whose
+        output nobody could read: a scheduler would take Python's own exit code 1 for a WARNING.
+        """
+        if sys.stdout is None:
+            sys.exit(3)
+        if self._own:
+            # A full collection of a large run takes a second in which no handler is called.
+            gc.disable()
+            if not self._heeds:
+                self.heed()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        every_letter = (sys.stdout.encoding or "").lower().startswith("utf")
+        output = io.StringIO()
+        text, code = "", 3
+        try:
+            with contextlib.redirect_stdout(output):
+                run(every_letter)
+        except SystemExit as ended:
+            text, code = output.getvalue(), int(ended.code or 0)
+        except Exception as error:
+            text, code = self._broken_off(fault(error))
+        if self._own:
+            self._write(text, code)
+        print(text, end="", flush=True)
+        sys.exit(code)
 
+    def _broken_off(self, reason: str) -> tuple[str, int]:
+        """Return what is known, and why it is not more."""
+        if self._verdict is None:
+            return f"REVERSE_MX UNKNOWN - {reason}\n", 3
+        status, code, perfdata = self._verdict
+        return "\n".join([status, reason, *[f"| {perfdata}"] * bool(perfdata), ""]), code
 
-def _time_is_up(*_: object) -> None:
-    signal.setitimer(signal.ITIMER_PROF, BACKSTOP_SECONDS)
+    def _time_may_be_up(self, *_: object) -> None:
+        late = time.monotonic() - self._end
+        if self._writes:
+            if late > ENDS_AFTER:
+                os._exit(self._code)
+        elif late > 0:
+            self._write(*self._broken_off(f"the time was up before {self._next}"))
 
+    def _interrupted(self, *_: object) -> None:
+        # There is never a second status line, nor a part of one.
+        if not self._writes:
+            self.give(time.monotonic() - self.started)
+            self._write("REVERSE_MX UNKNOWN - interrupted\n", 3)
 
-def break_off(*_: object) -> NoReturn:
-    # Of a chain not yet started Python would say on standard error that nobody awaited it.
-    warnings.simplefilter("ignore")
-    raise OutOfTime
+    def _write(self, text: str, code: int) -> NoReturn:
+        """Write the output, and end.
 
-
-def _disarm() -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def started() -> float:
-    """Return the ``time.monotonic()`` at which this process started.
-
-    Loading Python and the two libraries is most of a small check, and on a busy machine takes
-    longer than it computes; ``-t`` is for all of it.
-    """
-    age = time.process_time()
-    try:
-        with open("/proc/self/stat", encoding="ascii", errors="replace") as file:
-            ticks = int(file.read().rpartition(")")[2].split()[19])  # proc(5), starttime
-        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-        age = max(age, since_boot - ticks / os.sysconf("SC_CLK_TCK"))
-    except (OSError, AttributeError, IndexError, ValueError):
-        pass  # no Linux: what it computed is the least that it has lived
-    return time.monotonic() - age
+        Into what nobody empties it goes on until the time is up; then the exit code is all.
+        """
+        self._code = code
+        self._writes = True
+        unwritten = text.encode(self._encoding, "backslashreplace")
+        try:
+            while unwritten:
+                try:
+                    unwritten = unwritten[os.write(1, unwritten) :]
+                except BlockingIOError:  # it was made so by who reads it
+                    select.select((), (1,), ())
+            if len(text) > 1024:  # a character is four octets at the most
+                _let_be_read()
+        except OSError:
+            self._code = 3
+        finally:
+            # To take down the interpreter piece by piece would cost time, with nothing to save.
+            os._exit(self._code)
 
 
 def _let_be_read() -> None:
@@ -98,11 +174,11 @@ def _let_be_read() -> None:
     what is behind them: details, and the performance data (``gather_output`` in their worker.c).
     A reader that takes more than a second has something else to do.
     """
-    import fcntl
-    import termios
-
     end = time.monotonic() + 1
-    with contextlib.suppress(OSError):  # of a standard output of another kind
+    with contextlib.suppress(ImportError, OSError):  # of a standard output of another kind
+        import fcntl
+        import termios
+
         while time.monotonic() < end:
             unread = fcntl.ioctl(1, termios.FIONREAD, bytes(4))
             if int.from_bytes(unread, sys.byteorder) <= 4096:
@@ -110,46 +186,26 @@ def _let_be_read() -> None:
             time.sleep(0.001)
 
 
-def deliver(run: Callable[[bool], None], own: bool) -> NoReturn:
-    """Collect what ``run`` prints, write it at once, and exit with the code that it exits with.
+def timeout_in(arguments: Sequence[str]) -> float:
+    """Return the seconds that -t gives, before the libraries are there that can tell if it may."""
+    seconds = TIMEOUT
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        found = re.fullmatch(r"(?s)(?:-[46v]*t=?|--timeout(?:=|$))(.*)", argument)
+        with contextlib.suppress(ValueError):
+            given = float(found[1] or following) if found else 0.0
+            seconds = given if 0 < given < 1e6 else seconds
+    return seconds
 
-    ``run`` is told whether the output can have every letter. ``own`` is whether the process is the
-    check's own, and not that of who called ``main``. UNKNOWN is also a check whose output nobody
-    could read: a scheduler would take Python's own exit code 1 for a WARNING.
-    """
-    if sys.stdout is None:
-        sys.exit(3)
-    if own:
-        heed_interrupts()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    every_letter = (sys.stdout.encoding or "").lower().startswith("utf")
-    code: object = 3
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(output):
-            run(every_letter)
-    except SystemExit as ended:
-        code = ended.code
-    except OutOfTime:
-        output = io.StringIO(
-            "REVERSE_MX UNKNOWN - the time was up before all was judged:"
-            " very many records, or a busy machine\n"
-        )
-    finally:
-        _disarm()
-    if own:
-        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-    try:
-        print(output.getvalue(), end="", flush=True)
-    except OSError:
-        # What is still in the buffer would fail once more at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 3
-    if own:
-        # A character is four octets at the most.
-        if len(output.getvalue()) > 1024:
-            _let_be_read()
-        # To take down the interpreter piece by piece would cost time, and nothing is left to save.
-        os._exit(code)  # type: ignore[arg-type]
-    sys.exit(code)  # type: ignore[arg-type]
+
+def fault(error: Exception) -> str:
+    """Return what an exception that nobody foresaw says of its cause, without words of others."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = ""
+    if trace is not None:
+        file = os.path.basename(trace.tb_frame.f_code.co_filename)
+        place = f" in {file}, line {trace.tb_lineno}"
+    return f"a fault of the plugin, please report it: {type(error).__name__}{place}"

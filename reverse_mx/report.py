@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional, TextIO, Union
@@ -10,7 +12,7 @@ import nagiosplugin
 from nagiosplugin.state import Ok, ServiceState
 
 from reverse_mx.addresses import translated_by
-from reverse_mx.advice import Advisor
+from reverse_mx.advice import Advisor, Line
 from reverse_mx.answer import Answer, Outcome, unique
 from reverse_mx.facts import (
     Edge,
@@ -25,6 +27,7 @@ from reverse_mx.facts import (
 from reverse_mx.findings import FINDINGS, PERFDATA, WORST_FIRST, Judgement, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
+from reverse_mx.process import Ending, fault
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut
 from reverse_mx.text import counted, in_line, shortened, show_name, wrap
 from reverse_mx.values import Value
@@ -37,7 +40,34 @@ STEP = "  "
 
 
 class WorstFirst(nagiosplugin.Results):
-    """Results of which a proven fault outranks a lookup that did not end."""
+    """Results of which a proven fault outranks a lookup that did not end.
+
+    The worst so far is the verdict if the time is up before all is judged.
+    """
+
+    def __init__(self, ending: Ending, wording: Wording) -> None:
+        super().__init__()
+        self._ending = ending
+        self._wording = wording
+        self._of = ""
+        self._worst: ServiceState = Ok
+
+    def add(self, *results: nagiosplugin.Result) -> nagiosplugin.Results:
+        for result in results:
+            if isinstance(result, Judgement):
+                self._remember(result)
+        return super().add(*results)
+
+    def _remember(self, judgement: Judgement) -> None:
+        fact = _fact(judgement)
+        if isinstance(fact, Subject):
+            self._of = self._wording.of(fact.of)
+        if WORST_FIRST.index(judgement.state) < WORST_FIRST.index(self._worst):
+            self._worst = judgement.state
+            problem = next(p for p in judgement.problems if p.state is self._worst)
+            text = shortened(str(self._wording.problem(problem)), STATUS_LINE // 2)
+            status = _status(self._worst, f"{self._of}: {text} [{problem.finding}]")
+            self._ending.know(status, int(self._worst))
 
     @property
     def most_significant_state(self) -> ServiceState:
@@ -46,23 +76,54 @@ class WorstFirst(nagiosplugin.Results):
         return min(self.by_state, key=WORST_FIRST.index)
 
 
+def _status(state: ServiceState, text: str) -> str:
+    return f"REVERSE_MX {str(state).upper()} - {text}"
+
+
+class Counsel:
+    """What an advisor says, who may fail: the verdict stands without."""
+
+    def __init__(self, advisor: Advisor) -> None:
+        self.failure = ""
+        self._advisor = advisor
+
+    def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
+        try:
+            self._advisor.inquire(problems, subjects)
+        except Exception as error:
+            self.failure = fault(error)
+
+    def lines(self, problem: Problem) -> list[Line]:
+        try:
+            return list(self._advisor.lines(problem))
+        except Exception as error:
+            self.failure = fault(error)
+            return []
+
+
 class Check(nagiosplugin.Check):
     """A check that asks for advice on its problems, if it was given somebody to ask.
 
     Its performance data keep their documented order.
     """
 
-    def __init__(self, advisor: Optional[Advisor], *objects: Any) -> None:
+    def __init__(self, ending: Ending, counsel: Optional[Counsel], *objects: Any) -> None:
         super().__init__(*objects)
-        self._advisor = advisor
+        self._ending = ending
+        self._counsel = counsel
 
     def __call__(self) -> None:
         super().__call__()
         self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
-        if self._advisor is not None:
-            problems = (entry.problem for entry in _entries(self.results))
-            bad = (problem for problem in problems if problem.state is not Ok)
-            self._advisor.inquire(bad, _subjects(self.results))
+        if self._counsel is None:
+            return
+        problems = (entry.problem for entry in _entries(self.results))
+        bad = [problem for problem in problems if problem.state is not Ok]
+        if bad:
+            status = _status(self.state, self.summary_str)
+            self._ending.know(status, self.exitcode, " ".join(self.perfdata))
+            self._ending.before("there was advice")
+            self._counsel.inquire(bad, _subjects(self.results))
 
 
 class ChainSummary(nagiosplugin.Summary):
@@ -73,12 +134,12 @@ class ChainSummary(nagiosplugin.Summary):
     """
 
     def __init__(
-        self, verbosity: int, wording: Wording, lookups: Lookups, advisor: Optional[Advisor]
+        self, verbosity: int, wording: Wording, lookups: Lookups, counsel: Optional[Counsel]
     ) -> None:
         self._verbosity = verbosity
         self._wording = wording
         self._lookups = lookups
-        self._advisor = advisor
+        self._counsel = counsel
         self._chain = Chain(wording)
 
     def ok(self, results: nagiosplugin.Results) -> str:
@@ -147,6 +208,8 @@ class ChainSummary(nagiosplugin.Summary):
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
         subjects = _subjects(results)
         lines = [line for entry in _entries(results) for line in self._entry(entry, len(subjects))]
+        if self._counsel is not None and self._counsel.failure:
+            lines.append(f"the advice failed: {self._counsel.failure}")
         lookups: list[Answer] = []
         many = sum(subject.mx is not None for subject in subjects) > 1
         for judgements in _chains(results):
@@ -169,8 +232,8 @@ class ChainSummary(nagiosplugin.Summary):
         if entry.further:
             said += f" (so too {counted(entry.further, 'more address', 'more addresses')})"
         yield said + "; nothing to do" * (problem.finding == "provider-name")
-        if self._advisor is not None and problem.state is not Ok:
-            for line in self._advisor.lines(problem):
+        if self._counsel is not None and problem.state is not Ok:
+            for line in self._counsel.lines(problem):
                 indent = STEP * (1 + line.depth)
                 yield from wrap(line.text, indent, STEP) if line.prose else [indent + line.text]
 
@@ -390,10 +453,13 @@ def _lookup_line(answer: Answer) -> str:
 
 
 class Progress:
-    """Shows on a terminal how far a long run is, and leaves nothing of it behind."""
+    """Shows on a terminal how far a long run is, and leaves nothing of it behind.
+
+    A terminal that is stopped, or went away, stops nothing: what it does not take is left out.
+    """
 
     def __init__(self, stream: TextIO, total: int, is_sound: Callable[[Subject], bool]) -> None:
-        self._stream = stream if stream is not None and stream.isatty() else None
+        self._terminal = _terminal(stream)
         self._total = total
         self._is_sound = is_sound
         self._done = 0
@@ -403,17 +469,38 @@ class Progress:
         self._shown = False
 
     def done(self, subject: Subject) -> None:
-        if self._stream is not None:
+        if self._terminal is not None:
             self._done += 1
             self._problems += not self._is_sound(subject)
 
     def show(self) -> None:
-        if self._stream is not None and time.monotonic() >= self._next:
+        if self._terminal is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + 0.2
             self._shown = True
-            text = f"{self._done} of {self._total} done, {self._problems} with problems so far"
-            print(f"\r{text}\x1b[K", end="", file=self._stream, flush=True)
+            self._write(
+                f"{self._done} of {self._total} done, {self._problems} with problems so far"
+            )
 
     def clear(self) -> None:
-        if self._stream is not None and self._shown:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+        if self._shown:
+            self._write("")
+        if self._terminal is not None:
+            os.close(self._terminal)
+
+    def _write(self, text: str) -> None:
+        assert self._terminal is not None
+        with contextlib.suppress(OSError):
+            os.write(self._terminal, f"\r{text}\x1b[K".encode())
+
+
+def _terminal(stream: Optional[TextIO]) -> Optional[int]:
+    """Open the terminal that a stream writes to once more, so that writing to it does not wait.
+
+    What the stream has open is shared with the shell that started the check.
+    """
+    if stream is None or not stream.isatty():
+        return None
+    with contextlib.suppress(OSError):
+        name = os.ttyname(stream.fileno())
+        return os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return None
