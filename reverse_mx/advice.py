@@ -7,7 +7,7 @@ from typing import NamedTuple, Optional
 
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
-from reverse_mx.addresses import private_by
+from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.answer import Answer, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Excluded, Opinion
 from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
@@ -98,7 +98,7 @@ class Advisor:
         async def both() -> None:
             zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
             opinions = start(side_by_side(causes.opinion(answer) for answer in failed.values()))
-            hosts = start(side_by_side(self._has_address(name) for name in guesses))
+            hosts = start(side_by_side(self._is_usable(name) for name in guesses))
             self._zones.update(zip(owners, await zones))
             for owner in owners:
                 answer = await self._lookups.ask(owner, SOA, unchecked=True)
@@ -121,9 +121,11 @@ class Advisor:
             yield from self._opinion_lines(opinion)
         yield from self._meanwhile(problem, edge.stage if edge is not None else "")
 
-    async def _has_address(self, host: Name) -> bool:
-        asked = [self._lookups.ask(host, rdtype) for rdtype in (A, AAAA)]
-        return any([(await answer).addresses for answer in asked])
+    async def _is_usable(self, host: Name) -> bool:
+        """Tell whether a host has addresses, and mail can arrive at all of them."""
+        answers = [await self._lookups.ask(host, rdtype) for rdtype in (A, AAAA)]
+        addresses = [address for answer in answers for address in answer.addresses]
+        return bool(addresses) and not any(map(unusable_as, addresses))
 
     def _cure_lines(self, wanted: Sequence[Cure]) -> Iterator[Line]:
         cures = [self._known(cure) for cure in wanted if not self._barrier(cure)]

@@ -17,6 +17,7 @@ from dns.rdatatype import CNAME, MX, NS, PTR, TXT, RdataType
 from reverse_mx.addresses import unusable_as
 from reverse_mx.answer import Outcome
 from reverse_mx.facts import (
+    Iprev,
     MailAddress,
     MailHost,
     PtrName,
@@ -112,6 +113,7 @@ class Cures:
     def __init__(self, subjects: Iterable[Subject]) -> None:
         self._holders: dict[Address, list[MailHost]] = {}
         self._records: dict[Name, list[MailHost]] = {}
+        self._iprevs: dict[Address, Iprev] = {}
         # Domains that say of themselves that they take no mail, beside other MX records.
         self._null: set[Name] = set()
         subjects = list(subjects)
@@ -123,6 +125,7 @@ class Cures:
                 self._records.setdefault(host.domain, []).append(host)
             for address in host.all_addresses if host.name is not None else ():
                 self._holders.setdefault(address, []).append(host)
+            self._iprevs.update((address.address, address.iprev) for address in host.addresses)
         self._makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
             "no-such-domain": _no_such_domain,
             "implicit-mx": self._implicit_mx,
@@ -191,8 +194,10 @@ class Cures:
         if not addresses:
             return self._no_address(fact, None)
         record = _mx_record(fact)
-        if _is_good(fact.names[-1]) and not self._is_named_by_alias(fact):
-            return _in_place_of(record, record._replace(data=fact.names[-1]))
+        real = fact.names[-1]
+        possible = is_host_name(real) and not is_nobodys(real) and real != ROOT
+        if possible and not self._is_named_by_alias(fact):
+            return _in_place_of(record, record._replace(data=real))
         assert fact.name is not None
         own = [Record(fact.name, rdtype_of(a), a) for a in addresses]
         alias = Record(fact.name, CNAME, fact.names[1])
@@ -203,9 +208,10 @@ class Cures:
 
     def _is_named_by_alias(self, fact: MailHost) -> bool:
         """Tell whether the PTR name of an address is an alias of the host, so no other will do."""
+        iprevs = (self._iprevs[a] for a in fact.all_addresses if a in self._iprevs)
         return any(
-            names and fact.names[-1] not in names and not names.isdisjoint(fact.names)
-            for names in ({name.name for name in a.iprev.names} for a in fact.addresses)
+            fact.names[-1] not in names and not names.isdisjoint(fact.names)
+            for names in ({name.name for name in iprev.names} for iprev in iprevs)
         )
 
     def _no_address(self, fact: MailHost, _: None) -> list[Cure]:
@@ -248,16 +254,17 @@ class Cures:
         )
 
     def _unusable_address(self, fact: MailAddress, _: None) -> list[Cure]:
-        name = fact.canonical
-        if name is None:
-            return []
-        hosts = [host for host in self._holders[fact.address] if host.names[-1] == name]
-        if is_nobodys(name):
-            return [Cure("correct", record, record.owner) for record in self._targeting(name)]
-        rdtype = rdtype_of(fact.address)
-        others = [a for host in hosts for a in host.all_addresses if not unusable_as(a)]
-        action = "remove" if others else "replace by a public address"
-        return [Cure(action, Record(name, rdtype, fact.address), name)]
+        hosts = {host.names[-1]: host for host in self._holders.get(fact.address, ())}
+        cures = []
+        for name, host in [*hosts.items()][:MOST_IN_LINE]:
+            if is_nobodys(name):
+                cures += [Cure("correct", r, r.owner) for r in self._targeting(name)]
+                continue
+            others = any(not unusable_as(address) for address in host.all_addresses)
+            action = "remove" if others else "replace by a public address"
+            record = Record(name, rdtype_of(fact.address), fact.address)
+            cures.append(Cure(action, record, name))
+        return cures
 
     # The PTR records.
 
@@ -299,22 +306,36 @@ class Cures:
         return [*mended, *(cure._replace(instead=True) for cure in forward)]
 
     def _name_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
-        names = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
-        good = [name for name in names if _is_good(name, fact.address)]
         holders = self._holders.get(fact.address, ())
-        own = [host for host in holders if host.name == fact.host]
-        mx = [_mx_record(host) for host in own if host.target.role is Role.MX]
-        taken = [name for name in good if any(name in host.names for host in holders)]
-        best = self._best_name(fact)
-        if taken or (best is None and good):
+        names = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
+        taken = [host for name in names for host in holders if name in host.names]
+        if taken:
             # The address is named after another host of the run, whose name it has to keep.
-            name = (taken or good)[0]
-            if not mx:
-                return [Cure("fix", f"check it by its name, --sender {show_name(name)}", None)]
-            return [c for r in mx for c in _in_place_of(r, r._replace(data=name))]
+            return self._as_well(fact, taken[0])
         # Another host may well have this address and be named so.
         wanted = self._better(fact, "fix, unless the other name is wanted")
         return [*wanted, *_remove(fact, fact.iprev.names, "in place of")]
+
+    def _fits_without(self, fact: MailAddress, old: Name, new: Sequence[Name]) -> bool:
+        """Tell whether each domain that a PTR name fits is left one after a change of them."""
+        names = {name.name for name in fact.iprev.names}
+        left = (names - {old}) | set(new)
+        own: dict[Optional[Name], set[Name]] = {}
+        for host in self._holders.get(fact.address, ()):
+            own.setdefault(host.domain, set()).update(host.names)
+        return not any(names & hosts and not left & hosts for hosts in own.values())
+
+    def _as_well(self, fact: MailAddress, other: MailHost) -> list[Cure]:
+        """Return what makes up for a host at an address that is named after another host."""
+        own = [host for host in self._holders[fact.address] if host.name == fact.host]
+        mx = [_mx_record(host) for host in own if host.target.role is Role.MX]
+        alike = {frozenset(host.all_addresses) for host in [*own, other]}
+        if mx and other.name is not None and not other.aliases and len(alike) == 1:
+            return [c for r in mx for c in _in_place_of(r, r._replace(data=other.name))]
+        if fact.canonical is not None and _is_good(fact.canonical, fact.address):
+            owner = fact.iprev.owner
+            return [Cure("add", Record(owner, PTR, fact.canonical), owner)]
+        return [Cure("fix", _rename(fact.canonical or other.names[0]), None)]
 
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.helo is not None
@@ -339,11 +360,11 @@ class Cures:
             for other in fact.iprev.names
             if other.confirms(fact.address) and _is_good(other.name, fact.address)
         ]
-        expected = {name for host in self._holders.get(fact.address, ()) for name in host.names}
-        if good and (not expected or not expected.isdisjoint(good)):
+        if good and self._fits_without(fact, name.name, ()):
             return _remove(fact, [name])
         best = self._best_name(fact)
-        if best in good or (best is None and fact.canonical is not None):
+        lost = best is not None and not self._fits_without(fact, name.name, (best,))
+        if lost or best in good or (best is None and fact.canonical is not None):
             return [Cure("fix", _rename(name.name), fact.iprev.owner)]
         return [*self._better(fact), *_remove(fact, [name], "in place of")]
 
