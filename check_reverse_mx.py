@@ -233,6 +233,7 @@ class ZoneContext(FindingsContext):
     """Judges the authoritative servers of a zone: whether they answer, and agree."""
 
     def found(self, fact: ZoneAnswers) -> Iterator[Found]:
+        yield from failed_lookups(fact.edges)
         for answer in fact.answers:
             if answer.lame:
                 yield "lame-server", answer

@@ -119,3 +119,15 @@ def translated_by(address: Address) -> str:
 def has_reverse(address: Address) -> bool:
     """Tell whether an address has an owner who could name it."""
     return kind_of(address).use in (Use.PUBLIC, Use.PRIVATE)
+
+
+def is_inside(address: Address) -> bool:
+    """Tell whether an address is one of a private network or of the machine itself."""
+    return kind_of(address).use in (Use.PRIVATE, Use.UNUSABLE)
+
+
+def behind_translation(address: Address) -> Address:
+    """Return the IPv4 address that a resolver with DNS64 put into one, or the address itself."""
+    if address.version == 6 and kind_of(address).use is Use.TRANSLATED:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address

@@ -32,7 +32,7 @@ from reverse_mx.names import (
     is_registrys,
 )
 from reverse_mx.text import in_line, printable, show_name
-from reverse_mx.wording import Wording, in_words, lameness
+from reverse_mx.wording import Wording, in_words, lameness, unasked
 from reverse_mx.zone_servers import ZoneServers
 
 # Servers of a zone that are told of, one a line.
@@ -300,7 +300,8 @@ def _said(answer: ServerAnswer) -> str:
     if answer.lame:
         return lameness(answer)
     if answer.content is None:
-        return "was not asked"
+        why = unasked(answer)
+        return f"was not asked{': ' * bool(why)}{why}"
     return f"has {in_line(in_words(answer.content), ', ')}"
 
 

@@ -162,10 +162,17 @@ class Answer(Value):
 
     @property
     def soa(self) -> Optional[tuple[Name, Any]]:
-        """The apex and SOA of the zone that the name is in, from whichever section has it."""
+        """The apex and SOA of the zone that the name is in, from whichever section has it.
+
+        One of another name says nothing of this one.
+        """
         if self.question.rdtype == SOA and self.records:
             return self.owner, self.records[0]
-        found = [rrset for rrset in self.authority if rrset.rdtype == SOA]
+        found = [
+            rrset
+            for rrset in self.authority
+            if rrset.rdtype == SOA and self.owner.is_subdomain(rrset.name)
+        ]
         return (found[0].name, found[0][0]) if found else None
 
     @property

@@ -89,8 +89,8 @@ class Causes:
             return Opinion(own, (), tuple(names))
         while True:
             answers = await self._zone_servers.ask(names[-1], question.rdtype)
-            asked += [answers] if answers is not None and answers.answers else []
-            alias = answers.alias if answers is not None else None
+            asked += [answers] if answers.answers else []
+            alias = answers.alias
             if alias is None:
                 break
             names.append(alias)
@@ -108,7 +108,8 @@ class Causes:
     async def _reached(self, name: Name) -> list[bool]:
         """Tell of some servers of the name's top-level domain whether they say anything."""
         top = await self._zone_servers.zone(Name(name.labels[-2:]))
-        addresses = [a for server in top.servers for a in server.addresses] if top else []
+        servers = top.servers if top is not None else ()
+        addresses = [a for server in servers for a in self._zone_servers.askable(server)]
         controls = [
             start(self._zone_servers.reaches(address, ROOT, SOA))
             for address in addresses[:MOST_CONTROLS]
@@ -129,9 +130,7 @@ def _own_cause(failed: Answer) -> Optional[Cause]:
     return None
 
 
-def _cause(
-    failed: Answer, unchecked: Answer, root: Answer, answers: Optional[ZoneAnswers]
-) -> Cause:
+def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers) -> Cause:
     if not unchecked.tries:
         return Cause.NO_TIME
     if root.silence and failed.silence:
@@ -140,7 +139,7 @@ def _cause(
         return Cause.BOGUS
     if failed.bogus:
         return Cause.BOGUS_SAYS_RESOLVER
-    if answers is None or not answers.answers:
+    if not answers.answers:
         return Cause.CUT_OFF if root.failed else Cause.UNKNOWN
     if len(answers.contents) == 1:
         return Cause.RESOLVER
@@ -155,11 +154,11 @@ def _cause(
 
 
 def _excluded(
-    failed: Answer, unchecked: Answer, root: Answer, answers: Optional[ZoneAnswers]
+    failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
 ) -> Iterator[Excluded]:
     if not root.failed:
         yield Excluded.RESOLVER
     if failed.outcome is Outcome.FAILURE and unchecked.failed and unchecked.tries:
         yield Excluded.DNSSEC
-    if answers is not None and answers.contents:
+    if answers.contents:
         yield Excluded.SERVERS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Optional, Union
@@ -26,6 +27,7 @@ from reverse_mx.facts import (
     SpfFacts,
     Subject,
     ZoneAnswers,
+    is_newer,
 )
 from reverse_mx.findings import Problem
 from reverse_mx.names import (
@@ -65,10 +67,18 @@ class Record(NamedTuple):
 
 
 class Reload(NamedTuple):
-    """A zone that some of its name servers have an old version of."""
+    """A zone that some of its name servers have an old version of.
+
+    They take no new one from the ``primary`` before the serial there is raised ``above`` theirs,
+    if that is given; it may have gone ``back``. Without a primary it is unknown which is right.
+    """
 
     zone: Name
     servers: tuple[Name, ...]
+    primary: Optional[Name] = None
+    above: Optional[int] = None
+    back: Optional[int] = None
+    undecided: bool = False
 
 
 class Greet(NamedTuple):
@@ -462,8 +472,32 @@ def _lame_server(fact: ZoneAnswers, answer: ServerAnswer) -> list[Cure]:
 
 def _inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
     zone = fact.zone.name
-    others = [answer.server for group in [*fact.contents.values()][1:] for answer in group]
-    return [Cure("fix", Reload(zone, tuple(dict.fromkeys(others))), zone)]
+    current, *others = fact.contents.values()
+    if fact.right is None:
+        every = _names([*current, *itertools.chain(*others)])
+        reload = Reload(zone, every, fact.primary, fact.newest, undecided=True)
+        return [Cure("fix", reload, zone)]
+    serial = next((answer.serial for answer in current if answer.serial is not None), None)
+    stale = [*itertools.chain(*others)]
+    waiting = [a for a in stale if not _takes_new_one(a, serial)]
+    reloads = []
+    if waiting:
+        later = [answer.serial for answer in waiting if answer.serial is not None]
+        above = functools.reduce(lambda a, b: b if is_newer(b, a) else a, later)
+        back = serial if serial != above else None
+        reloads.append(Reload(zone, _names(waiting), fact.primary, above, back))
+    if len(waiting) < len(stale):
+        reloads.append(Reload(zone, _names(a for a in stale if a not in waiting)))
+    return [Cure("fix", reload, zone) for reload in reloads]
+
+
+def _takes_new_one(answer: ServerAnswer, serial: Optional[int]) -> bool:
+    """Tell whether a stale server takes a zone with this serial for a newer one."""
+    return serial is None or answer.serial is None or is_newer(serial, answer.serial)
+
+
+def _names(answers: Iterable[ServerAnswer]) -> tuple[Name, ...]:
+    return tuple(dict.fromkeys(answer.server for answer in answers))
 
 
 def _smtp_silent(fact: MailAddress, _: None) -> list[Cure]:

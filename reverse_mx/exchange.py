@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import selectors
 import socket
@@ -12,6 +13,7 @@ import dns.exception
 import dns.flags
 import dns.message
 
+from reverse_mx.addresses import is_inside
 from reverse_mx.answer import Failure, Fault, Question, in_words, read_message
 from reverse_mx.loop import Loop
 
@@ -32,6 +34,8 @@ class Server:
         )
         self.family = found[0][0]
         self.endpoint = found[0][4]
+        host = os.fsdecode(octets).partition("%")[0]
+        self.is_inside = is_inside(ipaddress.ip_address(host))
         self._text = address if port == 53 else f"{address}#{port}"
         self.takes_edns = True
         self.silent_tries = 0

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, Union
 
-from dns.rdatatype import MX, TXT
+from dns.rdatatype import AAAA, MX, TXT, A
 
 from reverse_mx.answer import Answer, Content, Outcome, Question
 from reverse_mx.names import ROOT, Address, Name, rdtype_of, reverse_name
@@ -289,10 +289,14 @@ class Subject(Value):
         """Every lookup that was made for it, in the order of the chain."""
         if self.mx is not None:
             yield Edge("mx", self.mx)
+        if self.zone_answers is not None:
+            yield from self.zone_answers.edges
         for host in self.hosts:
             yield from host.edges
             for address in host.addresses:
                 yield from address.edges
+                for answers in address.iprev.zone_answers:
+                    yield from answers.edges
         if self.spf is not None:
             yield from self.spf.edges
 
@@ -326,21 +330,35 @@ class SpfFacts(Value):
 
 
 class NameServer(NamedTuple):
-    """A name server that a zone lists, with its addresses, none if it cannot be found."""
+    """A name server that a zone lists; ``answers`` are those of its address lookups."""
 
     name: Name
-    addresses: tuple[Address, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return tuple(address for answer in self.answers for address in answer.addresses)
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is certain that it has no address, of whichever family."""
+        denied = {answer.question.rdtype for answer in self.answers if answer.missing}
+        gone = any(answer.outcome is Outcome.NXDOMAIN for answer in self.answers)
+        return gone or denied == {A, AAAA}
 
 
 class Zone(NamedTuple):
     """A zone and who is in charge of it.
 
-    ``soa`` is None for a zone that is known from its delegation only, as nobody answers for it.
+    ``soa`` is None for a zone that nobody answers for: one that is known from its delegation only,
+    or, without ``servers``, a name whose zone could not be found. ``left_out`` name servers were
+    too many.
     """
 
     name: Name
     soa: Optional[Any]
     servers: tuple[NameServer, ...]
+    left_out: int = 0
 
 
 class Lameness(enum.Enum):
@@ -353,16 +371,29 @@ class Lameness(enum.Enum):
     NOT_AUTHORITATIVE = enum.auto()
 
 
-class ServerAnswer(Value):
-    """What one address of an authoritative server says to a question, and its zone's serial.
+class Unasked(enum.Enum):
+    """Why a name server was not asked."""
 
-    ``address`` and ``answer`` are None for a server whose name has no address.
+    NO_ADDRESS = enum.auto()
+    UNKNOWN_ADDRESS = enum.auto()
+    INSIDE = enum.auto()
+
+
+class ServerAnswer(Value):
+    """What one address of an authoritative server says to a question, and to its zone's SOA.
+
+    ``unasked`` is why it does not, ``address`` None if that is for want of one.
     """
 
     server: Name
-    address: Optional[Address]
-    answer: Optional[Answer]
-    serial: Optional[int]
+    address: Optional[Address] = None
+    answer: Optional[Answer] = None
+    soa: Optional[Answer] = None
+    unasked: Optional[Unasked] = None
+
+    @property
+    def serial(self) -> Optional[int]:
+        return self.soa.records[0].serial if self.soa is not None and self.soa.records else None
 
     @property
     def late(self) -> bool:
@@ -378,7 +409,7 @@ class ServerAnswer(Value):
         """In which way the server is lame, None if it is not or could not be asked."""
         answer = self.answer
         if answer is None:
-            return Lameness.NO_ADDRESS
+            return Lameness.NO_ADDRESS if self.unasked is Unasked.NO_ADDRESS else None
         if answer.outcome is Outcome.TIMEOUT:
             return None if self.late else Lameness.SILENT
         if answer.outcome is Outcome.UNREACHABLE:
@@ -387,9 +418,16 @@ class ServerAnswer(Value):
             return Lameness.CLOSED if closed else None
         if answer.outcome is Outcome.FAILURE:
             return Lameness.FAILS
-        if answer.outcome is Outcome.REFERRAL or not answer.authoritative:
+        if answer.outcome is Outcome.REFERRAL or not self._authoritative:
             return Lameness.NOT_AUTHORITATIVE
         return None
+
+    @property
+    def _authoritative(self) -> bool:
+        assert self.answer is not None
+        # With an alias older servers leave it out, as of its target they are none.
+        zone = self.soa is not None and self.soa.authoritative and bool(self.soa.records)
+        return self.answer.authoritative or (zone and bool(self.answer.aliases))
 
     @property
     def content(self) -> Optional[Content]:
@@ -398,15 +436,29 @@ class ServerAnswer(Value):
 
 
 class ZoneAnswers(Value):
-    """What the authoritative servers of a zone say themselves to one question."""
+    """What the authoritative servers of a zone say themselves to one question.
+
+    ``lookups`` are those that the zone was looked for with. ``left_out`` of its servers, or of
+    their addresses, were too many to be asked.
+    """
 
     question: Question
     zone: Zone
     answers: tuple[ServerAnswer, ...]
+    lookups: tuple[Answer, ...] = ()
+    left_out: int = 0
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        """The lookups that it took to find the servers, but for those that none was missed by."""
+        answers = [answer for server in self.zone.servers for answer in server.answers]
+        if not self.contents:
+            answers = [*self.lookups, *answers]
+        return (Edge("zone", answer) for answer in answers)
 
     @property
     def all_lame(self) -> bool:
-        return bool(self.answers) and all(answer.lame for answer in self.answers)
+        return bool(self.answers) and not self.left_out and all(a.lame for a in self.answers)
 
     @property
     def alias(self) -> Optional[Name]:
@@ -419,13 +471,51 @@ class ZoneAnswers(Value):
 
     @property
     def contents(self) -> dict[Content, list[ServerAnswer]]:
-        """The servers by what they hold, that of most of them, or of the highest serial, first."""
-        contents: dict[Content, list[ServerAnswer]] = {}
+        """The servers by what they hold: what is right first, then what most of them have."""
+        right = self.right
+        groups = [(group[0].content, group) for group in self._groups]
+        ranked = sorted(groups, key=lambda item: (item[0] != right, -len(item[1])))
+        return {content: group for content, group in ranked if content is not None}
+
+    @property
+    def right(self) -> Optional[Content]:
+        """What the primary holds (MNAME; RFC 1035, 3.3.13), or else the newest serial.
+
+        None if neither tells: how many servers hold something does not.
+        """
+        groups = self._groups
+        deciding = [g for g in groups if any(a.server == self.primary for a in g)]
+        newest = self.newest
+        if len(deciding) != 1 and newest is not None:
+            deciding = [g for g in groups if any(a.serial == newest for a in g)]
+        return deciding[0][0].content if len(deciding) == 1 else None
+
+    @property
+    def primary(self) -> Optional[Name]:
+        """The name server that the zone is changed on, if its servers agree on that."""
+        soas = [a.soa.records[0] for a in self.answers if a.soa is not None and a.soa.records]
+        names = {soa.mname for soa in soas or filter(None, [self.zone.soa])}
+        return names.pop() if len(names) == 1 else None
+
+    @property
+    def newest(self) -> Optional[int]:
+        """The serial that no other is newer than, if there is one (RFC 1982, 3.2)."""
+        held = [a.serial for group in self._groups for a in group if a.serial is not None]
+        return next((s for s in held if all(s == o or is_newer(s, o) for o in held)), None)
+
+    @property
+    def _groups(self) -> list[list[ServerAnswer]]:
+        """The servers that hold the same; which way they have none of it (RFC 2308) is the same."""
+        groups: dict[Content, list[ServerAnswer]] = {}
         for answer in self.answers:
-            if answer.content is not None and not answer.lame:
-                contents.setdefault(answer.content, []).append(answer)
+            content = answer.content
+            if content is not None and not answer.lame:
+                lacking = content._replace(missing=Outcome.NODATA)
+                key = lacking if content.missing is not None else content
+                groups.setdefault(key, []).append(answer)
+        return list(groups.values())
 
-        def rank(item: tuple[object, list[ServerAnswer]]) -> tuple[int, int]:
-            return -len(item[1]), -max(answer.serial or 0 for answer in item[1])
 
-        return dict(sorted(contents.items(), key=rank))
+def is_newer(serial: int, other: int) -> bool:
+    """Tell whether a serial is newer than another; half the circle away neither is (RFC 1982)."""
+    return 0 < (serial - other) % (1 << 32) < 1 << 31

@@ -189,6 +189,7 @@ class Lookups:
         self._port = port
         self._servers: dict[str, Server] = {}
         self._resolvers = [self._server(address) for address in resolvers]
+        self._inside = {str(server) for server in self._resolvers if server.is_inside}
         self._promises: dict[object, Promise[Answer]] = {}
         self._queue: collections.deque[Lookup] = collections.deque()
         # Without values it is a set that keeps its order.
@@ -214,6 +215,10 @@ class Lookups:
             self._queue.append(lookup)
             self._loop.soon(self._fill)
         return promise
+
+    def is_from_inside(self, answer: Answer) -> bool:
+        """Tell whether an answer comes from a resolver in a private network, or on this machine."""
+        return answer.server in self._inside
 
     @property
     def answers(self) -> Iterator[Answer]:

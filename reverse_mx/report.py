@@ -31,7 +31,15 @@ from reverse_mx.process import Ending, fault
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut
 from reverse_mx.text import counted, in_line, shortened, show_name, wrap
 from reverse_mx.values import Value
-from reverse_mx.wording import Sentence, Wording, denial, reason, show_greeting, show_question
+from reverse_mx.wording import (
+    Sentence,
+    Wording,
+    denial,
+    reason,
+    show_greeting,
+    show_question,
+    unasked,
+)
 
 # Most schedulers' lists and messages cut off longer lines.
 STATUS_LINE = 500
@@ -325,7 +333,7 @@ class Chain:
             return 2, [self._address(fact)]
         if kind == "greeting":
             return 3, [f"SMTP: {show_greeting(fact.greeting)}"]
-        return 1 if kind == "mx-zone" else 3, [self._zone(fact)]
+        return 1 if kind == "mx-zone" else 3, self._zone(fact)
 
     def _subject(self, fact: Subject) -> str:
         ignored = [
@@ -370,9 +378,16 @@ class Chain:
         aliases = name.forward.aliases if name.forward is not None else ()
         return f"PTR {' CNAME '.join(map(self._wording.name, (name.name, *aliases)))} {back}"
 
-    def _zone(self, fact: ZoneAnswers) -> str:
-        asked = counted(len(fact.answers), "name server address", "name server addresses")
-        return f"zone {self._wording.name(fact.zone.name)}, {asked} asked"
+    def _zone(self, fact: ZoneAnswers) -> list[str]:
+        asked = [answer for answer in fact.answers if answer.answer is not None]
+        what = counted(len(asked), "name server address", "name server addresses")
+        more = f", {fact.left_out} left out" if fact.left_out else ""
+        passed_over = [
+            f"{STEP}{self._wording.server(answer)} was not asked: {unasked(answer)}"
+            for answer in fact.answers
+            if unasked(answer)
+        ]
+        return [f"zone {self._wording.name(fact.zone.name)}, {what} asked{more}", *passed_over]
 
 
 def _no_record(answer: Answer) -> str:

@@ -114,7 +114,7 @@ class Iprevs:
         if not has_reverse(address) or not self._reverse:
             return Iprev(address, None)
         ptr = await self._lookups.ask(reverse_name(address), PTR)
-        zone_answers = start(self._ask_zones((reverse_name(address), *ptr.aliases)))
+        zone_answers = start(self._ask_zones(ptr))
         targets = _ptr_targets(ptr)
         names = await self._names(address, targets[: self._bounds.first_names])
         left_out = len(targets) - len(names)
@@ -127,13 +127,14 @@ class Iprevs:
         more = await self._names(first.address, others[:count])
         return first.replace(names=(*first.names, *more), left_out=first.left_out - len(more))
 
-    async def _ask_zones(self, owners: Sequence[Name]) -> tuple[ZoneAnswers, ...]:
+    async def _ask_zones(self, ptr: Answer) -> tuple[ZoneAnswers, ...]:
         if self._zone_servers is None:
             return ()
+        owners = (ptr.question.name, *ptr.aliases)
         answers = await side_by_side(
             self._zone_servers.ask(owner, PTR, alias=owner != owners[-1]) for owner in owners
         )
-        return tuple(answer for answer in answers if answer is not None)
+        return tuple(answer for answer in answers if answer.answers or not ptr.failed)
 
     async def _names(self, address: Address, names: Iterable[Name]) -> tuple[PtrName, ...]:
         rdtype = rdtype_of(address)
@@ -205,7 +206,9 @@ class Walk:
         # A domain that does not exist is in its registry's zone, which is not at fault.
         if self._zone_servers is None or mx.outcome is Outcome.NXDOMAIN:
             return None
-        return await self._zone_servers.ask(mx.owner, MX)
+        answers = await self._zone_servers.ask(mx.owner, MX)
+        # It is said already that the domain cannot be looked up.
+        return answers if answers.answers or not mx.failed else None
 
     async def _hosts(
         self,

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Optional, Union
 
 import dns.edns
 import dns.rcode
-from dns.rdatatype import MX, PTR
+from dns.rdatatype import MX, NS, PTR, SOA
 
-from reverse_mx.addresses import private_by, unusable_as
+from reverse_mx.addresses import behind_translation, kind_of, private_by, unusable_as
 from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Outcome, Question
 from reverse_mx.cures import Cure, Greet, Hint, Reload
 from reverse_mx.facts import (
@@ -23,6 +23,7 @@ from reverse_mx.facts import (
     SpfFacts,
     Subject,
     Target,
+    Unasked,
     ZoneAnswers,
 )
 from reverse_mx.findings import LeftOut, Problem
@@ -129,8 +130,7 @@ class Wording:
         """Return what is to be done, and with which record."""
         what = str(cure.what)
         if isinstance(cure.what, Reload):
-            servers = ", ".join(map(self.name, cure.what.servers))
-            what = f"have the zone {self.name(cure.what.zone)} loaded anew on {servers}"
+            what = self._reload(cure.what)
         elif isinstance(cure.what, Greet):
             name = self.name(cure.what.name)
             what = f"have it greet as {name} (Postfix: myhostname = {name})"
@@ -139,6 +139,26 @@ class Wording:
         elif isinstance(cure.what, Hint):
             what = _HINTS[cure.what]
         return f"{cure.action}: {what}"
+
+    def _reload(self, reload: Reload) -> str:
+        zone, servers = self.name(reload.zone), ", ".join(map(self.name, reload.servers))
+        if reload.primary is None and reload.undecided:
+            return (
+                f"find out which of {servers} is right, and have {zone} loaded anew on the others"
+            )
+        if reload.primary is None:
+            return f"have the zone {zone} loaded anew on {servers}"
+        above = f" above {reload.above}" if reload.above is not None else ""
+        raised = f"raise the serial of the zone {zone} on"
+        if reload.undecided:
+            return f"{raised} its primary {self.name(reload.primary)}{above}"
+        why = (
+            "it was changed without that"
+            if reload.back is None
+            else f"it went back to {reload.back}"
+        )
+        then = f"and have it loaded anew on {servers}"
+        return f"{raised} {self.name(reload.primary)}{above} ({why}), {then}"
 
     def target(self, target: Target) -> str:
         """Return what makes a host one of a subject's."""
@@ -390,10 +410,18 @@ class Wording:
     def _name_server(self, fact: ZoneAnswers, answer: ServerAnswer) -> str:
         return f"{self.server(answer)}, name server of {self.name(fact.zone.name)},"
 
+    def _zone_lookup(self, fact: ZoneAnswers, question: Question) -> str:
+        lookup = f"{question.rdtype.name} lookup of {self.name(question.name)}"
+        if question.rdtype in (NS, SOA):
+            return lookup
+        return f"{lookup}, name server of {self.name(fact.zone.name)},"
+
     def _lookup(self, fact: object, edge: Edge) -> str:
         question = edge.answer.question
         if isinstance(fact, Subject):
             return "MX lookup"
+        if isinstance(fact, ZoneAnswers):
+            return self._zone_lookup(fact, question)
         of = f"{question.rdtype.name} lookup of"
         if isinstance(fact, MailAddress):
             subject = self._address(fact)
@@ -507,6 +535,16 @@ def lameness(answer: ServerAnswer) -> str:
         Lameness.FAILS: f"answers{why}",
         Lameness.NOT_AUTHORITATIVE: "is not authoritative",
     }[answer.lame]
+
+
+def unasked(answer: ServerAnswer) -> str:
+    """Return why a name server was not asked, "" if it was or is lame for that."""
+    if answer.unasked is Unasked.UNKNOWN_ADDRESS:
+        return "no address is known"
+    if answer.unasked is Unasked.INSIDE:
+        assert answer.address is not None
+        return f"{kind_of(behind_translation(answer.address)).nature} address"
+    return ""
 
 
 def show_greeting(greeting: Greeting) -> str:

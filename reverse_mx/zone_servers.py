@@ -7,17 +7,26 @@ from typing import Optional
 
 from dns.rdatatype import NS, SOA, RdataType
 
+from reverse_mx.addresses import Use, behind_translation, kind_of
 from reverse_mx.answer import Answer, Outcome, Question
-from reverse_mx.facts import NameServer, ServerAnswer, Zone, ZoneAnswers
+from reverse_mx.facts import NameServer, ServerAnswer, Unasked, Zone, ZoneAnswers
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side
-from reverse_mx.names import Address, Name
+from reverse_mx.names import ROOT, Address, Name
+
+# A zone of more name servers, or one of these with more addresses, has not all of them asked.
+MOST_SERVERS = 13
+MOST_ADDRESSES = 4
+# So many referrals lead from a zone that answers to one below it that does not.
+MOST_REFERRALS = 8
 
 
 class ZoneServers:
     """Finds out who is in charge of a name, and asks them themselves.
 
-    ``rdtypes`` are A, AAAA or both: the addresses at which name servers are asked.
+    ``rdtypes`` are A, AAAA or both: the addresses at which name servers are asked. Where those are
+    is up to whoever runs the zone, so none is asked at an address that is this machine's own, and
+    at a private one only if a resolver that is inside itself gave it.
     """
 
     def __init__(self, lookups: Lookups, rdtypes: Sequence[RdataType]) -> None:
@@ -30,73 +39,111 @@ class ZoneServers:
         After an alias it is the zone of its target, which is the one to edit (RFC 2317). DNSSEC
         is not asked to agree: it may be what is broken.
         """
-        while True:
-            answer = await self._lookups.ask(name, SOA, unchecked=True)
-            if not answer.failed or not answer.tries or len(name.labels) <= 2:
-                break
-            name = name.parent()
-        if answer.soa is None:
-            return None
-        apex, soa = answer.soa
-        listed = await self._lookups.ask(apex, NS, unchecked=True)
-        return Zone(apex, soa, await self._servers(record.target for record in listed.records))
+        zone, _ = await self._find(name)
+        return zone if zone.soa is not None else None
 
-    async def ask(
-        self, name: Name, rdtype: RdataType, alias: bool = False
-    ) -> Optional[ZoneAnswers]:
-        """Put a question to every server of the name's zone, or None if none can be found.
+    async def ask(self, name: Name, rdtype: RdataType, alias: bool = False) -> ZoneAnswers:
+        """Put a question to every server of the name's zone.
 
         Of an ``alias`` it is the zone that has the CNAME. A zone that nobody answers for is found
         through the delegation to it.
         """
-        zone = await self.zone(name.parent() if alias else name)
-        while zone is not None:
-            answers = await side_by_side(
-                self._ask_server(server.name, address, zone.name, name, rdtype)
-                for server in zone.servers
-                for address in server.addresses or (None,)
-            )
-            said = ZoneAnswers(Question(name, rdtype), zone, tuple(answers))
-            below = [
-                delegation
-                for answer in answers
-                if answer.answer is not None
-                and answer.answer.outcome is Outcome.REFERRAL
-                and (delegation := answer.answer.delegation) is not None
-                and delegation[0].is_subdomain(zone.name)
-                and delegation[0] != zone.name
-            ]
-            if said.contents or not below:
-                return said
-            zone = Zone(below[0][0], None, await self._servers(below[0][1]))
-        return None
+        zone, lookups = await self._find(name.parent() if alias and name != ROOT else name)
+        question = Question(name, rdtype)
+        said = await self._ask_all(question, zone, lookups)
+        for _ in range(MOST_REFERRALS):
+            below = [] if said.contents else _delegations(said)
+            if not below:
+                break
+            said = await self._ask_all(question, await self._zone(*below[0]))
+        return said
 
     async def reaches(self, address: Address, name: Name, rdtype: RdataType) -> bool:
         """Tell whether a name server says anything at all."""
         return not (await self._lookup(name, rdtype, str(address))).silence
 
-    async def _servers(self, names: Iterable[Name]) -> tuple[NameServer, ...]:
-        async def server(name: Name) -> NameServer:
-            answers = await side_by_side(self._lookup(name, rdtype) for rdtype in self._rdtypes)
-            return NameServer(name, tuple(a for answer in answers for a in answer.addresses))
+    async def _find(self, name: Name) -> tuple[Zone, tuple[Answer, ...]]:
+        """Return a name's zone, and the lookups that may have kept its servers from being known."""
+        lookups: list[Answer] = []
+        above = name
+        while True:
+            answer = await self._lookups.ask(above, SOA, unchecked=True)
+            lookups.append(answer)
+            if answer.soa is not None or not answer.tries or len(above.labels) <= 2:
+                break
+            above = above.parent()
+        failed = [lookup for lookup in lookups if lookup.failed][:1]
+        if answer.soa is None:
+            return Zone(name, None, ()), tuple(failed)
+        apex, soa = answer.soa
+        listed = await self._lookups.ask(apex, NS, unchecked=True)
+        zone = await self._zone(apex, [record.target for record in listed.records])
+        return zone._replace(soa=soa), (*failed, listed)
 
-        return tuple(await side_by_side(server(name) for name in sorted(set(names))))
+    async def _zone(self, apex: Name, names: Iterable[Name]) -> Zone:
+        async def server(name: Name) -> NameServer:
+            asked = (self._lookup(name, rdtype) for rdtype in self._rdtypes)
+            return NameServer(name, tuple(await side_by_side(asked)))
+
+        listed = sorted(set(names))
+        servers = await side_by_side(server(name) for name in listed[:MOST_SERVERS])
+        return Zone(apex, None, tuple(servers), left_out=len(listed[MOST_SERVERS:]))
+
+    async def _ask_all(
+        self, question: Question, zone: Zone, lookups: tuple[Answer, ...] = ()
+    ) -> ZoneAnswers:
+        answers = await side_by_side(
+            self._ask_server(server, address, zone.name, question)
+            for server in zone.servers
+            for address in server.addresses[:MOST_ADDRESSES] or (None,)
+        )
+        left_out = sum(len(server.addresses[MOST_ADDRESSES:]) for server in zone.servers)
+        return ZoneAnswers(question, zone, tuple(answers), lookups, zone.left_out + left_out)
 
     async def _lookup(self, name: Name, rdtype: RdataType, at: str = "") -> Answer:
         return await self._lookups.ask(name, rdtype, at, unchecked=not at)
 
     async def _ask_server(
-        self,
-        server: Name,
-        address: Optional[Address],
-        apex: Name,
-        name: Name,
-        rdtype: RdataType,
+        self, server: NameServer, address: Optional[Address], apex: Name, question: Question
     ) -> ServerAnswer:
         if address is None:
-            return ServerAnswer(server, None, None, None)
+            why = Unasked.NO_ADDRESS if server.missing else Unasked.UNKNOWN_ADDRESS
+            return ServerAnswer(server.name, unasked=why)
+        if not self._may_be_asked(server, address):
+            return ServerAnswer(server.name, address, unasked=Unasked.INSIDE)
         answer, soa = await side_by_side(
-            (self._lookup(name, rdtype, str(address)), self._lookup(apex, SOA, str(address)))
+            (
+                self._lookup(question.name, question.rdtype, str(address)),
+                self._lookup(apex, SOA, str(address)),
+            )
         )
-        serial = soa.records[0].serial if soa.records else None
-        return ServerAnswer(server, address, answer, serial)
+        return ServerAnswer(server.name, address, answer, soa)
+
+    def askable(self, server: NameServer) -> list[Address]:
+        """Return the addresses of a name server that may be asked, as many as are."""
+        kept = server.addresses[:MOST_ADDRESSES]
+        return [address for address in kept if self._may_be_asked(server, address)]
+
+    def _may_be_asked(self, server: NameServer, address: Address) -> bool:
+        use = kind_of(behind_translation(address)).use
+        if use is Use.PRIVATE:
+            given_by = (answer for answer in server.answers if address in answer.addresses)
+            return any(self._lookups.is_from_inside(answer) for answer in given_by)
+        return use is Use.PUBLIC
+
+
+def _delegations(said: ZoneAnswers) -> list[tuple[Name, tuple[Name, ...]]]:
+    """Return where a zone's servers refer to: downwards, and towards the name that was asked."""
+    referrals = (
+        answer.answer.delegation
+        for answer in said.answers
+        if answer.answer is not None and answer.answer.outcome is Outcome.REFERRAL
+    )
+    return [
+        delegation
+        for delegation in referrals
+        if delegation is not None
+        and delegation[0] != said.zone.name
+        and delegation[0].is_subdomain(said.zone.name)
+        and said.question.name.is_subdomain(delegation[0])
+    ]

@@ -31,6 +31,9 @@ begin with `;` are comments, lines that begin with `!` are faults: `! OWNER TYPE
     storm [SECONDS]      3000 answers a second with wrong ids, never the true one (60 s)
     referral [NS]        a referral to the root name server NS, RA=0
     norecursion          RA=0, CNAMEs are not followed, no SOA
+    authority            as an authoritative server: AA=1, RA=0, CNAMEs are not followed
+    noaa                 with authority, AA=0
+    delegation ZONE NS[=ADDRESS]...  a referral to the servers of a zone, with glue, AA=0, RA=0
     otherowner           the records belong to another name
     stranger             records of another name before the true ones
     case                 owner names and question with their case swapped
@@ -65,11 +68,11 @@ import dns.rcode
 import dns.rdata
 import dns.rdatatype
 import dns.rrset
-from dns.flags import DO, TC
+from dns.flags import AA, DO, TC
 from dns.opcode import QUERY
 from dns.rcode import BADVERS, FORMERR, NOERROR, NXDOMAIN, SERVFAIL, YXDOMAIN, Rcode
 from dns.rdataclass import IN
-from dns.rdatatype import ANY, CNAME, DNAME, NS, SOA, RdataType
+from dns.rdatatype import AAAA, ANY, CNAME, DNAME, NS, SOA, A, RdataType
 
 TTL = 300
 MAX_LINKS = 20
@@ -90,7 +93,7 @@ FALSE_DATA = {
 }
 PLAIN_FAULTS = re.compile(
     "noedns|badvers|dropedns|ignoreedns|badopt|twoopts|truncate|notcp|trickle|stall|wrongid|wrongquestion|spoof"
-    "|duplicate|garbage|heavy|short|norecursion|otherowner|stranger|case|nxdomain"
+    "|duplicate|garbage|heavy|short|norecursion|authority|noaa|otherowner|stranger|case|nxdomain"
 )
 
 Name = dns.name.Name
@@ -158,6 +161,8 @@ def read_fault(text: str) -> Fault:
         return Fault(kind, option=ede_option(rest))
     if kind == "referral":
         return Fault(kind, ns=absolute(rest or "ns.invalid.").to_text())
+    if kind == "delegation":
+        return Fault(kind, ns=rest)
     if PLAIN_FAULTS.fullmatch(kind) and not rest:
         return Fault(kind)
     raise ValueError("unknown fault")
@@ -287,15 +292,26 @@ class Zone:
 def respond(zone: Zone, asked: Asked, active: list[Fault], transport: str) -> bytes:
     name, rdtype, query = asked.name, asked.rdtype, asked.message
     faults = {fault.kind: fault for fault in active}
-    recursion = not faults.keys() & {"referral", "norecursion"}
+    unfollowed = faults.keys() & {"norecursion", "authority", "delegation"}
+    recursion = not unfollowed and "referral" not in faults
     response = dns.message.make_response(query, recursion_available=recursion)
-    rcode, answer, authority = zone.resolve(name, rdtype, "norecursion" not in faults)
+    rcode, answer, authority = zone.resolve(name, rdtype, not unfollowed)
+    if "authority" in faults and not faults.keys() & {"noaa", "delegation"}:
+        response.flags |= AA
     if "norecursion" in faults:
         authority = []
     if "nxdomain" in faults:
         rcode, answer, authority = NXDOMAIN, [], [zone.soa(name)]
     if "referral" in faults:
         rcode, answer, authority = NOERROR, [], [record(ROOT, NS, faults["referral"].ns)]
+    if "delegation" in faults:
+        apex, *servers = faults["delegation"].ns.split()
+        rcode, answer, authority = NOERROR, [], []
+        for server, _, address in (server.partition("=") for server in servers):
+            authority.append(record(absolute(apex), NS, server))
+            if address:
+                kind = AAAA if ":" in address else A
+                response.additional.append(record(absolute(server), kind, address))
     if "otherowner" in faults:
         true = [rrset for rrset in answer if rrset.rdtype == rdtype]
         rcode, answer, authority = NOERROR, true or false_records(OTHER, rdtype), []

@@ -21,12 +21,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import dns.exception
-import dns.message
-import dns.query
-
 import tests
 from tests.helpers.debian import binary, environment
+from tests.helpers.namespace import Namespace, identity
 
 FOLDER = Path(os.environ.get("CHECK_REVERSE_MX_DEBIAN") or tests.ROOT / ".debian")
 START_SECONDS = 20
@@ -35,12 +32,18 @@ ROOT = "localhost A 127.0.0.1"
 
 
 class Server:
-    """A server process while the context lasts. The subclass writes the configuration."""
+    """A server process while the context lasts. The subclass writes the configuration.
 
-    def __init__(self, folder: Path, address: str, port: int) -> None:
+    It runs ``within`` a namespace if one is given.
+    """
+
+    def __init__(
+        self, folder: Path, address: str, port: int, within: Namespace | None = None
+    ) -> None:
         self.folder = folder
         self.address = address
         self.port = port
+        self.within = within
         self.identity = secrets.token_hex(8)
 
     def __enter__(self) -> Server:
@@ -82,7 +85,8 @@ class Server:
     def _start(self) -> None:
         # setpriv: no server outlives tests that are killed. start_new_session: Ctrl-C goes to the
         # tests alone, which then end the servers.
-        command = ["setpriv", "--pdeathsig", "TERM", *self.configure()]
+        within = self.within.command if self.within is not None else ()
+        command = ["setpriv", "--pdeathsig", "TERM", *within, *self.configure()]
         (self.directory / "log").unlink(missing_ok=True)
         with open(self.directory / "log", "ab") as log:
             self._process = subprocess.Popen(
@@ -117,15 +121,12 @@ class Server:
 
     def _answers(self) -> bool:
         # Its identity, because another server may have got the same port.
-        query = dns.message.make_query("id.server.", "TXT", "CH")
-        try:
-            answers = [
-                ask(query, self.address, timeout=0.5, port=self.port)
-                for ask in (dns.query.tcp, dns.query.udp)
-            ]
-        except (dns.exception.DNSException, OSError):
-            return False
-        return all(self.identity in str(answer) for answer in answers)
+        ask = self.within.identity if self.within is not None else identity
+        return self.identity in ask(self.address, self.port)
+
+    def _elsewhere(self) -> list[str]:
+        """The networks that it is not to ask anything."""
+        return not_loopback() if self.within is None else []
 
     def _port_taken(self) -> bool:
         return re.search("address (already )?in use", self.log(), re.IGNORECASE) is not None
@@ -142,8 +143,9 @@ class Bind(Server):
         port: int = 0,
         recursion: bool = True,
         options: str = "",
+        within: Namespace | None = None,
     ) -> None:
-        super().__init__(folder, address, port)
+        super().__init__(folder, address, port, within)
         self.zones = {".": ROOT, **zones} if recursion else dict(zones)
         self.recursion = recursion
         self.options = options
@@ -174,7 +176,7 @@ class Bind(Server):
                 {self.options}
             }};
             """
-        for network in not_loopback():
+        for network in self._elsewhere():
             config += f"server {network} {{ bogus yes; }};\n"
         for number, (name, text) in enumerate(self.zones.items()):
             file = self.directory / f"{number}.zone"
@@ -200,8 +202,9 @@ class Unbound(Server):
         address: str = "127.0.0.1",
         port: int = 0,
         extra: str = "",
+        within: Namespace | None = None,
     ) -> None:
-        super().__init__(folder, address, port)
+        super().__init__(folder, address, port, within)
         self.stubs = stubs
         self.trust_anchors = trust_anchors
         self.extra = extra
@@ -231,7 +234,7 @@ server:
     infra-cache-max-rtt: 1000
     unknown-server-time-limit: 100
 """
-        config += "".join(f"    do-not-query-address: {net}\n" for net in not_loopback())
+        config += "".join(f"    do-not-query-address: {net}\n" for net in self._elsewhere())
         config += "".join(f"    trust-anchor: '{anchor}'\n" for anchor in self.trust_anchors)
         # Against the built-in answers for reverse zones.
         config += "".join(f'    local-zone: "{name}" transparent\n' for name in self.stubs)
@@ -251,9 +254,14 @@ class Nsd(Server):
     """NSD with the zones: name -> master file; SOA and NS are added where missing."""
 
     def __init__(
-        self, folder: Path, zones: Mapping[str, str], address: str = "127.0.0.1", port: int = 0
+        self,
+        folder: Path,
+        zones: Mapping[str, str],
+        address: str = "127.0.0.1",
+        port: int = 0,
+        within: Namespace | None = None,
     ) -> None:
-        super().__init__(folder, address, port)
+        super().__init__(folder, address, port, within)
         self.zones = zones
 
     def configure(self) -> Sequence[str | Path]:

@@ -51,7 +51,7 @@ chain30. A 192.0.2.5
 """
 FAULTS = (
     "drop noedns badvers dropedns badopt truncate notcp stall wrongid wrongquestion spoof"
-    " duplicate garbage short referral norecursion otherowner case nxdomain"
+    " duplicate garbage short referral norecursion authority otherowner case nxdomain"
 )
 
 
@@ -60,6 +60,8 @@ def server() -> Iterator[NameServer]:
     faults = "".join(
         f"{fault}.f. A 192.0.2.9\n! {fault}.f. * {fault}\n" for fault in FAULTS.split()
     )
+    faults += "noaa.f. A 192.0.2.9\n! noaa.f. A authority\n! noaa.f. A noaa\n"
+    faults += "! delegation.f. A delegation f. ns1.f.=192.0.2.53 ns2.f.=2001:db8::53\n"
     edes = "ede.f. A 192.0.2.9\n! ede.f. A ede 18 two\n! ede.f. A ede 65535 \\udcff"
     with NameServer(ZONE + faults + "c.f. CNAME ede.f.\n! c.f. A norecursion\n" + edes) as server:
         yield server
@@ -139,6 +141,8 @@ def summary(response: dns.message.Message) -> str:
         ),
         pytest.param("case.f.", "A", "NOERROR | RA | CASE.F. 192.0.2.9 | ", id="case"),
         pytest.param("nxdomain.f.", "A", "NXDOMAIN | RA |  | SOA", id="nxdomain"),
+        pytest.param("authority.f.", "A", "NOERROR |  | authority.f. 192.0.2.9 | ", id="authority"),
+        pytest.param("delegation.f.", "A", "NOERROR |  |  | NS", id="delegation"),
         pytest.param("badvers.f.", "A", "BADVERS | RA |  | ", id="badvers"),
         pytest.param("noedns.f.", "A", "FORMERR |  |  | ", id="noedns"),
     ],
@@ -191,6 +195,18 @@ def datagrams(server: NameServer, name: str, seconds: float) -> list[bytes]:
             except OSError:
                 break
     return wires
+
+
+@pytest.mark.parametrize(
+    ("name", "authoritative"), [("authority.f.", True), ("noaa.f.", False), ("case.f.", False)]
+)
+def test_authority_is_a_flag(server: NameServer, name: str, authoritative: bool) -> None:
+    assert bool(ask(server, name).flags & dns.flags.AA) is authoritative
+
+
+def test_delegation_has_glue(server: NameServer) -> None:
+    glue = [str(rrset) for rrset in ask(server, "delegation.f.").additional]
+    assert glue == ["ns1.f. 300 IN A 192.0.2.53", "ns2.f. 300 IN AAAA 2001:db8::53"]
 
 
 def test_spoof_ends_with_the_true_answer(server: NameServer) -> None:

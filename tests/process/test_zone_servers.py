@@ -1,0 +1,299 @@
+"""Who is in charge of a zone, who of them is asked, and what their answers are taken for.
+
+Name servers have an address each, so all of it happens in a namespace; those of the reverse zone
+and of the domain's are the same two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.helpers.namespace import Namespace
+from tests.helpers.plugin import Output, Program, zone
+
+RESOLVER, FIRST, SECOND = "127.0.0.1", "192.0.2.51", "192.0.2.52"
+REVERSE = "2.0.192.in-addr.arpa"
+CHAIN = """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+    192.0.2.25 PTR mail.example.com.
+"""
+ZONES = f"""
+    example.com. SOA ns1.isp.example. noc.isp.example. 7 3600 600 86400 60
+    {REVERSE}. SOA ns1.isp.example. noc.isp.example. 7 3600 600 86400 60
+"""
+SERVERS = f"""
+    example.com. NS ns1.isp.example.
+    example.com. NS ns2.isp.example.
+    {REVERSE}. NS ns1.isp.example.
+    {REVERSE}. NS ns2.isp.example.
+    ns1.isp.example. A {FIRST}
+    ns2.isp.example. A {SECOND}
+"""
+GOOD = CHAIN + ZONES + SERVERS
+AUTHORITY = "\n! * * authority\n"
+
+
+def ask(program: Program, servers: Mapping[str, str], *arguments: str) -> Output:
+    """Run it in a namespace with these name servers, of which the first is the resolver."""
+    addresses = [address for address in servers if not address.startswith("127.")]
+    with Namespace(*addresses) as namespace:
+        for address, text in servers.items():
+            namespace.name_server(zone(text), address)
+        where = ("-d", "example.com", "-s", next(iter(servers)), "--authoritative")
+        return program(*where, *arguments, within=namespace.command)
+
+
+def both(text: str) -> dict[str, str]:
+    """The resolver with a zone, and both servers with what is right."""
+    return {RESOLVER: text, FIRST: GOOD + AUTHORITY, SECOND: GOOD + AUTHORITY}
+
+
+SOUND = "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
+
+
+def test_all_agree(program: Program) -> None:
+    output = ask(program, both(GOOD), "-v")
+    assert output.status == SOUND
+    assert output.long == [
+        "example.com",
+        "  zone example.com, 2 name server addresses asked",
+        "  MX 10 mail.example.com",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
+        f"      zone {REVERSE}, 2 name server addresses asked",
+    ]
+
+
+# A lookup that failed is not agreement.
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        pytest.param(
+            "! example.com. NS rcode SERVFAIL",
+            "NS lookup of example.com failed: SERVFAIL from 127.0.0.1 [dns-failure]",
+            id="crit-ns-servfail",
+        ),
+        pytest.param(
+            f"! {REVERSE}. NS rcode REFUSED",
+            f"NS lookup of {REVERSE} failed: REFUSED from 127.0.0.1 [dns-failure]",
+            id="crit-ns-of-the-reverse-zone-refused",
+        ),
+        pytest.param(
+            "! ns2.isp.example. A rcode SERVFAIL",
+            "A lookup of ns2.isp.example, name server of example.com, failed: SERVFAIL from"
+            " 127.0.0.1 [dns-failure]",
+            id="crit-address-of-a-name-server-servfail",
+        ),
+        pytest.param(
+            "! example.com. SOA rcode SERVFAIL\n! com. SOA rcode SERVFAIL",
+            "SOA lookup of example.com failed: SERVFAIL from 127.0.0.1 [dns-failure]",
+            id="crit-soa-servfail",
+        ),
+    ],
+)
+def test_failed_lookup_of_a_zone_stays_failed(program: Program, fault: str, says: str) -> None:
+    output = ask(program, both(f"{GOOD}\n{fault}"))
+    assert output.status == f"REVERSE_MX CRITICAL - example.com: {says}"
+    assert (output.code, output.perfdata["dns_errors"]) == (2, "1;;;0")
+
+
+def test_silent_lookup_of_a_zone_is_no_agreement(program: Program) -> None:
+    output = ask(program, both(f"{GOOD}\n! example.com. NS drop"), "-t", "3")
+    assert output.status.startswith(
+        "REVERSE_MX UNKNOWN - example.com: NS lookup of example.com timed out:"
+        " no answer from 127.0.0.1 in "
+    )
+    assert output.code == 3
+
+
+def test_servers_of_a_zone_that_the_resolver_cannot_find_are_found_by_delegation(
+    program: Program,
+) -> None:
+    """They were asked, so that nothing is left out."""
+    resolver = f"""{GOOD}
+        com. SOA ns2.isp.example. noc.isp.example. 1 60 60 60 60
+        com. NS ns2.isp.example.
+        ! example.com. SOA rcode SERVFAIL
+    """
+    parent = f"{GOOD}{AUTHORITY}! example.com. * delegation example.com. ns1.isp.example."
+    servers = {RESOLVER: resolver, FIRST: GOOD + AUTHORITY, SECOND: parent}
+    output = ask(program, servers, "-v")
+    assert output.status == SOUND
+    assert output.long[1] == "  zone example.com, 1 name server address asked"
+
+
+# Whom the plugin asks is up to whoever runs a zone, but for what is inside.
+
+
+@pytest.mark.parametrize(
+    ("record", "nature"),
+    [
+        pytest.param("A 127.0.0.1", "a loopback", id="loopback"),
+        pytest.param("A 127.0.0.53", "a loopback", id="loopback-of-another-program"),
+        pytest.param("A 0.0.0.0", "an unspecified", id="unspecified"),
+        pytest.param("A 169.254.169.254", "a link-local", id="link-local"),
+        pytest.param("A 224.0.0.251", "a multicast", id="multicast"),
+        pytest.param("A 255.255.255.255", "the broadcast", id="broadcast"),
+        pytest.param("AAAA ::1", "a loopback", id="loopback-ipv6"),
+        pytest.param("AAAA fe80::1", "a link-local", id="link-local-ipv6"),
+        pytest.param("AAAA ::ffff:7f00:1", "an IPv4-mapped", id="mapped"),
+        pytest.param("AAAA 64:ff9b::7f00:1", "a loopback", id="translated-loopback"),
+    ],
+)
+def test_name_server_inside_is_not_asked(program: Program, record: str, nature: str) -> None:
+    text = GOOD.replace(f"ns2.isp.example. A {SECOND}", f"ns2.isp.example. {record}")
+    output = ask(program, both(text), "-v")
+    passed_over = f"ns2.isp.example ({record.split()[1]}) was not asked: {nature} address"
+    assert output.status == SOUND
+    assert output.long == [
+        "example.com",
+        "  zone example.com, 1 name server address asked",
+        f"    {passed_over}",
+        "  MX 10 mail.example.com",
+        "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
+        f"      zone {REVERSE}, 1 name server address asked",
+        f"        {passed_over}",
+    ]
+
+
+PRIVATE = GOOD.replace(SECOND, "10.0.0.52")
+
+
+@pytest.mark.parametrize(
+    ("resolver", "note"),
+    [
+        pytest.param(RESOLVER, [], id="asked-as-loopback-resolver-says"),
+        pytest.param("10.0.0.1", [], id="asked-as-private-resolver-says"),
+        pytest.param(
+            "198.51.100.1",
+            ["    ns2.isp.example (10.0.0.52) was not asked: a private address"],
+            id="not-asked-as-public-resolver-says",
+        ),
+    ],
+)
+def test_private_name_server_is_asked_if_the_resolver_is_inside(
+    program: Program, resolver: str, note: list[str]
+) -> None:
+    servers = {resolver: PRIVATE, FIRST: PRIVATE + AUTHORITY, "10.0.0.52": PRIVATE + AUTHORITY}
+    output = ask(program, servers, "-v")
+    asked = "1 name server address" if note else "2 name server addresses"
+    assert output.status == SOUND
+    assert output.long[1 : 2 + len(note)] == [f"  zone example.com, {asked} asked", *note]
+
+
+def test_only_so_many_servers_and_addresses_of_a_zone_are_asked(program: Program) -> None:
+    """There is no way to the others, which is no fault of theirs."""
+    more = "".join(
+        f"example.com. NS x{number}.isp.example.\n"
+        + "".join(f"x{number}.isp.example. A 203.0.113.{address}\n" for address in range(1, 7))
+        for number in range(10, 24)
+    )
+    output = ask(program, both(f"{GOOD}\n{more}"), "-v")
+    assert output.status == SOUND
+    # 2 with one address, 11 with 4 of 6; 3 servers, and 2 addresses of each of 11, are too many.
+    assert output.long[1] == "  zone example.com, 46 name server addresses asked, 25 left out"
+
+
+@pytest.mark.parametrize(
+    ("delegation", "asked"),
+    [
+        pytest.param("victim.example.", "com", id="not-sideways"),
+        pytest.param("com.", "com", id="not-to-the-zone-itself"),
+        pytest.param(".", "com", id="not-upwards"),
+        pytest.param("other.com.", "com", id="not-past-the-name"),
+    ],
+)
+def test_referrals_lead_downwards_to_the_name_only(
+    program: Program, delegation: str, asked: str
+) -> None:
+    resolver = f"""{GOOD}
+        com. SOA ns1.isp.example. noc.isp.example. 1 60 60 60 60
+        com. NS ns1.isp.example.
+        ! example.com. SOA rcode SERVFAIL
+    """
+    parent = f"{GOOD}{AUTHORITY}! example.com. MX delegation {delegation} ns2.isp.example."
+    output = ask(program, {RESOLVER: resolver, FIRST: parent, SECOND: GOOD + AUTHORITY}, "-v")
+    assert f"  zone {asked}, 1 name server address asked" in output.long
+
+
+def test_only_so_many_referrals_are_followed(program: Program) -> None:
+    """Each server refers to the next one, for a zone that is one label longer."""
+    zones = [".".join("abcdefghijkl"[-n:]) + ".example.com" for n in range(1, 11)]
+    hosts = [f"192.0.2.{number}" for number in range(60, 70)]
+    names = "".join(f"n{number}.isp.example. A {host}\n" for number, host in enumerate(hosts))
+    text = f"""{names}{GOOD}
+        {zones[-1]}. MX 10 mail.example.com.
+        example.com. NS n0.isp.example.
+        ! {zones[-1]}. SOA rcode SERVFAIL
+    """
+    servers = {RESOLVER: text.replace("example.com. NS ns", "nothing. NS ns")}
+    for number, host in enumerate(hosts):
+        to = f"! {zones[-1]}. MX delegation {zones[number]}. n{number + 1}.isp.example."
+        servers[host] = f"{text}{AUTHORITY}{to}"
+    output = ask(program, servers, "-v", "--domain", zones[-1])
+    assert f"  zone {zones[7]}, 1 name server address asked" in output.long
+
+
+# What servers hold, compared.
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(
+            "192.0.2.25 PTR mail.example.com.\n example.com. MX 10 mail.example.com.",
+            "192.0.2.25 PTR MAIL.example.COM.\n example.com. MX 10 Mail.Example.Com.",
+            id="names-in-other-case",
+        ),
+        pytest.param(
+            "192.0.2.25 CNAME a.example.net.\n a.example.net. PTR mail.example.com.",
+            "192.0.2.25 CNAME A.Example.NET.",
+            id="alias-in-other-case",
+        ),
+        pytest.param("192.0.2.25 TXT here", "", id="nxdomain-and-nodata"),
+    ],
+)
+def test_servers_that_hold_the_same_do_not_differ(
+    program: Program, first: str, second: str
+) -> None:
+    base = f"mail.example.com. A 192.0.2.25\n{ZONES}{SERVERS}\n"
+    mx = "" if " MX " in first else "example.com. MX 10 mail.example.com.\n"
+    servers = {
+        RESOLVER: f"{base}{mx}{first}",
+        FIRST: f"{base}{mx}{first}{AUTHORITY}",
+        SECOND: f"{base}{mx}{second}{AUTHORITY}",
+    }
+    output = ask(program, servers)
+    assert "inconsistent" not in output.status
+    assert "lame-server" not in output.status
+
+
+@pytest.mark.parametrize(
+    ("fault", "lame"),
+    [
+        pytest.param(f"! 25.{REVERSE}. PTR noaa", False, id="only-with-the-alias"),
+        pytest.param("! * * noaa", True, id="always"),
+    ],
+)
+def test_server_that_leaves_aa_out_with_an_alias_is_not_lame(
+    program: Program, fault: str, lame: bool
+) -> None:
+    alias = "192.0.2.25 CNAME a.example.net.\n a.example.net. PTR mail.example.com.\n"
+    text = GOOD.replace("192.0.2.25 PTR mail.example.com.\n", alias)
+    servers = {
+        RESOLVER: text,
+        FIRST: f"{text}{AUTHORITY}{fault}",
+        SECOND: f"{text}{AUTHORITY}{fault}",
+    }
+    assert ("[lame-server]" in ask(program, servers).status) is lame
+
+
+def test_alias_that_is_the_root_is_no_crash(program: Program) -> None:
+    text = GOOD.replace("192.0.2.25 PTR mail.example.com.", "192.0.2.25 CNAME .\n . CNAME x.test.")
+    output = ask(program, both(text))
+    assert output.stderr == ""
+    assert "[missing-ptr]" in output.status
