@@ -37,6 +37,7 @@ from reverse_mx.names import (
     Name,
     is_host_name,
     is_nobodys,
+    is_related,
     meant_host,
     rdtype_of,
     spells_address,
@@ -380,6 +381,9 @@ class Cures:
 
     def _banner_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.greeting is not None
+        holders = self._holders.get(fact.address, ())
+        if not any(host.name and is_related(host.name, host.domain) for host in holders):
+            return []  # a provider's server is named as the provider likes
         # A name that does not lead back has its own finding, and one no better is none to take.
         sound = [
             name.name

@@ -6,6 +6,7 @@ record then has no better form.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import re
@@ -72,6 +73,7 @@ _BOUNDARY = r"(?i)(?<![+?~-])(?=[+?~-]?(?:ip4:|ip6:|include:|exists:|redirect=))
 _ALMOST = r"(?is)[^a-z0-9]*(?:v[\s:=]*)?spf[\s=v]*1(?![0-9.])[\s,;:]*(.*)"
 
 
+@functools.lru_cache(maxsize=64)  # each of many errors of a record has the same better one
 def mended(text: str, owner: Name) -> Optional[str]:
     """Return an owner's record without its errors, None if what is meant cannot be told."""
     words = [word for word in text.split(" ")[1:] if word]

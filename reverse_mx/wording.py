@@ -175,8 +175,11 @@ class Wording:
     def spf_left_out(self, left_out: Union[SpfLarge, SpfLeftOut]) -> str:
         source = self.spf_source(left_out.source)
         if isinstance(left_out, SpfLeftOut):
-            remark = " (= where : belongs, so it has no effect)"
-            return source + remark * left_out.without_effect
+            if left_out.without_effect:
+                meant = SpfSource(left_out.source.text.replace("=", ":", 1))
+                remark = "= where : belongs, so it has no effect: write"
+                return f"{source} ({remark} {self.spf_source(meant)})"
+            return source
         if left_out.network is None:
             return f"{source} (any address)"
         found = f": {left_out.network}" if left_out.found else ""

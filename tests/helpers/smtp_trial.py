@@ -135,6 +135,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-in-lines": greet("220-mail.example.com ESMTP", "220-no spam", "220 please"),
     "greets-in-upper-case": greet("220 MAIL.Example.COM ESMTP"),
     "greets-as-another": greet("220 other.example.net ESMTP"),
+    "greets-as-another-at-a-provider": greet("220 other.example.net ESMTP"),
     "greets-as-another-than-both": greet("220 other.example.net ESMTP"),
     "greets-with-an-empty-label": greet("220 mail..example.com ESMTP"),
     "greets-as-nobody": greet("220 <script>|$(x)"),
@@ -193,7 +194,10 @@ def main(behaviour: str, *command: str) -> None:
     silent = [f"192.0.2.{number}" for number in SILENT]
     bring_up("127.0.0.1", ADDRESS, *silent)
     with contextlib.ExitStack() as stack:
-        dns = stack.enter_context(NameServer(ZONE + FURTHER.get(behaviour, "")))
+        zone = ZONE + FURTHER.get(behaviour, "")
+        if behaviour.endswith("-at-a-provider"):
+            zone = zone.replace("mail.example.com.", "mail.example.net.")
+        dns = stack.enter_context(NameServer(zone))
         where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "--smtp"]
         where += ["-4"] * (behaviour != "greets-without-ipv6")
         smtp = None

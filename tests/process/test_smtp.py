@@ -384,6 +384,16 @@ def test_what_to_do(
     assert said[: said.index("example.com")] == lines
 
 
+def test_what_a_provider_greets_with_is_not_the_users_to_change(program: Program) -> None:
+    output, _ = trial(program, "greets-as-another-at-a-provider", "-v")
+    assert output.long[:3] == [
+        "[WARNING] banner-mismatch: SMTP server 192.0.2.25 (mail.example.net) greets as"
+        " other.example.net, but its PTR is mail.example.net",
+        "  meanwhile: senders deliver nevertheless",
+        "example.com",
+    ]
+
+
 def test_host_without_a_way_to_the_server_learns_nothing(program: Program) -> None:
     output, _ = trial(program, "greets-without-ipv6", "-v")
     assert (output.code, output.long) == (

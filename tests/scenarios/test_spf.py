@@ -443,8 +443,9 @@ MACROS = [
     "a:%{s}.%{o}.%{h}.example.net",
     "a:mail.%{h}",
     "redirect=%{h}._spf.example.net",
-    "ip4=192.0.2.40 (= where : belongs, so it has no effect)",
-    "include=_spf.example.net (= where : belongs, so it has no effect)",
+    "ip4=192.0.2.40 (= where : belongs, so it has no effect: write ip4:192.0.2.40)",
+    "include=_spf.example.net (= where : belongs, so it has no effect: write"
+    " include:_spf.example.net)",
 ]
 
 # Each is followed to a host: what needs no sender is known.
