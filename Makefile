@@ -30,8 +30,8 @@ test: check-tools .venv/.test .venv-oldest/.test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m pytest -n auto $(PYTEST) tests/project tests/scenarios tests/process
-	.venv-oldest/bin/python -m pytest -n auto $(PYTEST) tests/scenarios tests/process
+	.venv/bin/python -m tests -n auto $(PYTEST) tests/project tests/scenarios tests/process
+	.venv-oldest/bin/python -m tests -n auto $(PYTEST) tests/scenarios tests/process
 
 test-world: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-peers/.made
 	$(PYTHON) tests/helpers/debian.py .debian $(DEBIAN)

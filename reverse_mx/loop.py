@@ -90,6 +90,9 @@ class Loop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for key in [*self._selector.get_map().values()]:
+            assert isinstance(key.fileobj, socket.socket)
+            self.close(key.fileobj)
         self._selector.close()
 
     def watch(self, watched: socket.socket, events: int, ready: Callable[[], None]) -> None:

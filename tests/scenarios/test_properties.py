@@ -21,6 +21,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.helpers.alone import be_alone
 from tests.helpers.figures import DOCS, machine, table, write_block
 from tests.helpers.nameserver import NameServer
 from tests.trials.fuzz import STATES, Result, run_plugin
@@ -352,4 +353,5 @@ def main(examples: str) -> None:
 
 
 if __name__ == "__main__":
+    be_alone("tests.scenarios.test_properties")
     main(*sys.argv[1:])

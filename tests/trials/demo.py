@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests import ROOT
+from tests.helpers.alone import be_alone
 from tests.helpers.nameserver import NameServer
 
 DOMAIN = "mycompany.microsoft.com"
@@ -96,4 +97,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    be_alone("tests.trials.demo", where_possible=True)
     sys.exit(main())
