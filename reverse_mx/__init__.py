@@ -1,5 +1,6 @@
 """The rooms of check_reverse_mx, from the ground up: each imports only from those above its line.
 
+gate          what every output passes: nothing raw, nothing endless
 process       signals, timers, the one write, the exit
 names         domain names, host names, reverse names
 addresses     what an IP address is to mail: public, private, translated, of no use

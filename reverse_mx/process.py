@@ -28,6 +28,8 @@ import time
 from collections.abc import Sequence
 from typing import Callable, NoReturn, Optional
 
+from reverse_mx.gate import gate
+
 INTERRUPTS = (signal.SIGHUP, signal.SIGXCPU, signal.SIGINT, signal.SIGTERM)
 # Seconds that a run takes at the most, unless -t says otherwise.
 TIMEOUT = 10.0
@@ -118,10 +120,7 @@ class Ending:
             text, code = output.getvalue(), int(ended.code or 0)
         except Exception as error:
             text, code = self._broken_off(fault(error))
-        if self._own:
-            self._write(text, code)
-        print(text, end="", flush=True)
-        sys.exit(code)
+        self._write(text, code)
 
     def _broken_off(self, reason: str) -> tuple[str, int]:
         """Return what is known, and why it is not more."""
@@ -145,12 +144,16 @@ class Ending:
             self._write("REVERSE_MX UNKNOWN - interrupted\n", 3)
 
     def _write(self, text: str, code: int) -> NoReturn:
-        """Write the output, and end.
+        """Write the output, as it leaves the gate, and end.
 
         Into what nobody empties it goes on until the time is up; then the exit code is all.
         """
         self._code = code
         self._writes = True
+        text = gate(text)
+        if not self._own:
+            print(text, end="", flush=True)
+            sys.exit(code)
         unwritten = text.encode(self._encoding, "backslashreplace")
         try:
             while unwritten:
