@@ -9,11 +9,12 @@ from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
 from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.answer import Answer, Outcome, Question
-from reverse_mx.causes import Cause, Causes, Excluded, Opinion
+from reverse_mx.causes import Cause, Causes, Excluded, Newer, Opinion
 from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
 from reverse_mx.facts import (
     Edge,
     MailAddress,
+    MailHost,
     ServerAnswer,
     Subject,
     Zone,
@@ -30,8 +31,6 @@ from reverse_mx.names import (
     is_nobodys,
     is_private_reverse,
     is_registrys,
-    is_reverse_registrys,
-    mailbox_of,
 )
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.wording import Wording, in_words, lameness, unasked
@@ -75,11 +74,13 @@ class Advisor:
         self._hosts: dict[Name, bool] = {}
         self._missing: set[Name] = set()
         self._opinions: dict[Question, Opinion] = {}
+        self._newer: dict[Question, Newer] = {}
         self._told: set[object] = set()
         self._deaf = False
 
     def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
         """Ask what the cures of problems take to be told, in a run that found the subjects."""
+        problems = list(problems)
         self._cures = Cures(subjects)
         self._deaf = all(answer.silence for answer in self._lookups.answers)
         owners: dict[Name, None] = {}
@@ -96,21 +97,27 @@ class Advisor:
                 failed[problem.about.answer.question] = problem.about.answer
 
         causes = Causes(self._lookups, self._zone_servers)
+        doubted = list(dict.fromkeys(a for problem in problems for a in _rests_on(problem)))
 
         async def both() -> None:
             zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
             opinions = start(side_by_side(causes.opinion(answer) for answer in failed.values()))
             hosts = start(side_by_side(self._is_usable(name) for name in guesses))
+            newer = start(side_by_side(causes.newer(answer) for answer in doubted))
             self._zones.update(zip(owners, await zones))
             for owner in owners:
                 answer = await self._lookups.ask(owner, SOA, unchecked=True)
                 self._missing |= {owner} if answer.outcome is Outcome.NXDOMAIN else set()
             self._hosts.update(zip(guesses, await hosts))
             self._opinions.update(zip(failed, await opinions))
+            self._newer.update({n.old.question: n for n in await newer if n is not None})
 
         self._loop.run(both(), self._deadline)
 
     def lines(self, problem: Problem) -> Iterator[Line]:
+        for answer in _rests_on(problem):
+            if answer.question in self._newer:
+                yield Line(self._wording.newer(self._newer[answer.question]), prose=True)
         yield from self._cure_lines(self._cures.of(problem))
         edge = problem.about if isinstance(problem.about, Edge) else None
         if edge is not None and self._deaf:
@@ -159,14 +166,9 @@ class Advisor:
 
     def _barrier(self, cure: Cure) -> str:
         """Return what keeps anybody from following a cure, "" if nothing does."""
-        zone = self._zone_of(cure)
-        if zone is not None and zone.built_in:
-            shown = self._wording.name(zone.name)
-            said = f"the resolver answers out of its own empty zone {shown}, which is not the real"
-            return f"{said} one: ask the resolver that knows that, or one outside, with --server"
         if not isinstance(cure.what, Record) or cure.what.rdtype in (PTR, NS):
             return ""
-        name = cure.what.owner
+        name, zone = cure.what.owner, self._zone_of(cure)
         top = Name(name.labels[-2:])
         if is_nobodys(name):
             return f"nobody can have a name below {self._wording.name(top)} (RFC 6761)"
@@ -202,11 +204,6 @@ class Advisor:
             yield Line(f"in: zone {name}, see above")
             return
         self._told.add(zone.name)
-        if zone.soa is not None and is_reverse_registrys(zone.name, zone.soa.rname):
-            # It edits no PTR records, and has other things to do than to answer mail about them.
-            yield Line(f"in: zone {name}, which is a registry's")
-            yield Line("the address's provider has its part delegated, and changes it", 1)
-            return
         contact = contact_of(zone)
         yield Line(f"in: zone {name}{', contact ' * bool(contact)}{contact}")
         if is_private_reverse(zone.name):
@@ -285,6 +282,17 @@ _CAUSES = {
 }
 
 
+def _rests_on(problem: Problem) -> tuple[Answer, ...]:
+    """Return the answers that a problem would not be there without."""
+    fact = problem.fact
+    if problem.finding == "no-address" and isinstance(fact, MailHost):
+        return fact.answers
+    if isinstance(fact, MailAddress) and fact.iprev.ptr is not None:
+        of_ptr = ("missing-ptr", "unconfirmed-ptr", "invalid-ptr", "mixed-ptr", "name-mismatch")
+        return (fact.iprev.ptr,) if problem.finding in of_ptr else ()
+    return ()
+
+
 def _in_short(reactions: Sequence[Reaction]) -> Iterator[str]:
     """Yield what receivers do, each named once; ``--findings`` has the settings that make them."""
     worst: dict[str, list[Reaction]] = {}
@@ -318,17 +326,16 @@ def _said(answer: ServerAnswer) -> str:
 
 
 def contact_of(zone: Zone) -> str:
-    """Return the mail address of a zone's contact, "" if it has none."""
-    mailbox = mailbox_of(zone.soa.rname, zone.name) if zone.soa is not None else None
-    if mailbox is None:
+    """Return the mail address of a zone's contact, "" if it has none (RFC 1035, 3.3.13, 8)."""
+    if zone.soa is None or len(zone.soa.rname.labels) < 3:
         return ""
-    return f"{printable(mailbox.local.decode('ascii', 'replace'))}@{show_name(mailbox.domain)}"
+    local, *domain = zone.soa.rname.labels
+    return f"{printable(local.decode('ascii', 'replace'))}@{show_name(Name(domain))}"
 
 
 def _is_classless(zone: Name) -> bool:
     """Tell whether a zone is a part of a /24 (RFC 2317), whose first label is no octet."""
-    part = len(zone.labels) - len(IN_ADDR.labels) > 3
-    return part and zone.is_subdomain(IN_ADDR) and not zone.labels[0].isdigit()
+    return zone.is_subdomain(IN_ADDR) and not zone.labels[0].isdigit()
 
 
 def _is_providers(zone: Name) -> bool:

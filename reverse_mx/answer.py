@@ -176,6 +176,12 @@ class Answer(Value):
         return (found[0].name, found[0][0]) if found else None
 
     @property
+    def denied_for(self) -> Optional[int]:
+        """The seconds that a resolver may go on denying it (RFC 2308, 5), None if not known."""
+        found = [rrset for rrset in self.authority if rrset.rdtype == SOA]
+        return min(found[0].ttl, found[0][0].minimum) if found and self.missing else None
+
+    @property
     def delegation(self) -> Optional[tuple[Name, tuple[Name, ...]]]:
         """The zone that a referral is to, and the names of its servers."""
         found = [rrset for rrset in self.authority if rrset.rdtype == NS]

@@ -66,6 +66,13 @@ class Opinion(Value):
     excluded: tuple[Excluded, ...] = ()
 
 
+class Newer(Value):
+    """What a zone's own servers have in place of a resolver's old answer."""
+
+    old: Answer
+    held: ZoneAnswers
+
+
 class Causes:
     """Asks others than the resolvers what a lookup that failed would have given.
 
@@ -104,6 +111,15 @@ class Causes:
                 cause = Cause.BLOCKED if reached else Cause.UNKNOWN
         excluded = tuple(_excluded(failed, word, top, answers))
         return Opinion(cause, tuple(asked), tuple(names), word.content, excluded)
+
+    async def newer(self, old: Answer) -> Optional[Newer]:
+        """Return what the zone's own servers have, if all have the same and it is another."""
+        held = await self._zone_servers.ask(old.owner, old.question.rdtype)
+        if held is None or len(held.contents) != 1:
+            return None
+        (content,) = held.contents
+        known = content.records and content.records != frozenset(old.records)
+        return Newer(old=old, held=held) if known else None
 
     async def _reached(self, name: Name) -> list[bool]:
         """Tell of some servers of the name's top-level domain whether they say anything."""

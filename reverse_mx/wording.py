@@ -11,6 +11,7 @@ from dns.rdatatype import MX, NS, PTR, SOA
 
 from reverse_mx.addresses import behind_translation, kind_of, private_by, unusable_as
 from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Outcome, Question
+from reverse_mx.causes import Newer
 from reverse_mx.cures import Cure, Greet, Hint, Reload
 from reverse_mx.facts import (
     Edge,
@@ -125,6 +126,15 @@ class Wording:
         known = [str(answer.address)] if answer.address else []
         known += [f"serial {answer.serial}"] if answer.serial is not None else []
         return f"{self.name(answer.server)}{' (' + ', '.join(known) + ')' if known else ''}"
+
+    def newer(self, newer: Newer) -> str:
+        """Return that something is mended already, and how long a resolver does not know."""
+        (content,) = newer.held.contents
+        held = in_line(in_words(content), ", ")
+        said = f"changed already: the servers of {self.name(newer.held.zone.name)} have {held}"
+        seconds = newer.old.denied_for
+        until = f"for up to {seconds} s" if seconds is not None else "until its TTL ends"
+        return f"{said}; the resolver keeps its old answer {until}"
 
     def cure(self, cure: Cure) -> str:
         """Return what is to be done, and with which record."""

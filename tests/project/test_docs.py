@@ -23,6 +23,7 @@ import check_reverse_mx
 from reverse_mx.findings import FINDINGS, PERFDATA
 from reverse_mx.options import make_parser, state_argument
 from tests import ROOT
+from tests.helpers.alone import be_alone
 from tests.helpers.figures import DOCS, blocks, write_block
 from tests.helpers.nameserver import NameServer
 from tests.trials import demo
@@ -388,4 +389,5 @@ def test_demo_ends_as_it_says() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit(f"usage: {sys.argv[0]} --write")
+    be_alone("tests.project.test_docs")
     write()

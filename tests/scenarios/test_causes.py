@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers.alone import AUTHORITY
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import Output, Plugin, zone
 
@@ -63,3 +64,48 @@ def test_cause(plugin: Plugin, text: str, said: str) -> None:
         output = plugin.ask(server, "-d", "example.com", "-v", "-4")
     assert "[dns-failure]" in output.status
     assert cause(output) == [said]
+
+
+# Mended, and still red.
+
+ZONE = """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+    2.0.192.in-addr.arpa. SOA ns.isp.example. noc.isp.example. 3 3600 600 86400 900
+    2.0.192.in-addr.arpa. NS ns.isp.example.
+    ns.isp.example. A 192.0.2.53
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param(
+            "",
+            "192.0.2.25 PTR mail.example.com.",
+            "the servers of 2.0.192.in-addr.arpa have PTR mail.example.com; the resolver keeps its"
+            " old answer for up to 300 s",
+            id="missing-ptr",
+        ),
+        pytest.param(
+            "192.0.2.25 PTR old.example.com.",
+            "192.0.2.25 PTR mail.example.com.",
+            "the servers of 2.0.192.in-addr.arpa have PTR mail.example.com; the resolver keeps its"
+            " old answer until its TTL ends",
+            id="unconfirmed-ptr",
+        ),
+        pytest.param("", "", "", id="not-mended"),
+    ],
+)
+def test_what_is_mended_at_the_zones_own_servers(
+    plugin: Plugin, before: str, after: str, said: str
+) -> None:
+    with (
+        NameServer(zone(ZONE + before)) as resolver,
+        NameServer(zone(ZONE + after + "\n! * * authority"), AUTHORITY, resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert output.code == 2
+    told = " ".join(" ".join(output.long).split())
+    assert said in told
+    assert told.count("changed already") == bool(said)
