@@ -31,6 +31,8 @@ from reverse_mx.names import (
     is_nobodys,
     is_private_reverse,
     is_registrys,
+    is_reverse_registrys,
+    mailbox_of,
 )
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.wording import Wording, in_words, lameness, unasked
@@ -166,9 +168,14 @@ class Advisor:
 
     def _barrier(self, cure: Cure) -> str:
         """Return what keeps anybody from following a cure, "" if nothing does."""
+        zone = self._zone_of(cure)
+        if zone is not None and zone.built_in:
+            shown = self._wording.name(zone.name)
+            said = f"the resolver answers out of its own empty zone {shown}, which is not the real"
+            return f"{said} one: ask the resolver that knows that, or one outside, with --server"
         if not isinstance(cure.what, Record) or cure.what.rdtype in (PTR, NS):
             return ""
-        name, zone = cure.what.owner, self._zone_of(cure)
+        name = cure.what.owner
         top = Name(name.labels[-2:])
         if is_nobodys(name):
             return f"nobody can have a name below {self._wording.name(top)} (RFC 6761)"
@@ -204,6 +211,11 @@ class Advisor:
             yield Line(f"in: zone {name}, see above")
             return
         self._told.add(zone.name)
+        if zone.soa is not None and is_reverse_registrys(zone.name, zone.soa.rname):
+            # It edits no PTR records, and has other things to do than to answer mail about them.
+            yield Line(f"in: zone {name}, which is a registry's")
+            yield Line("the address's provider has its part delegated, and changes it", 1)
+            return
         contact = contact_of(zone)
         yield Line(f"in: zone {name}{', contact ' * bool(contact)}{contact}")
         if is_private_reverse(zone.name):
@@ -326,16 +338,17 @@ def _said(answer: ServerAnswer) -> str:
 
 
 def contact_of(zone: Zone) -> str:
-    """Return the mail address of a zone's contact, "" if it has none (RFC 1035, 3.3.13, 8)."""
-    if zone.soa is None or len(zone.soa.rname.labels) < 3:
+    """Return the mail address of a zone's contact, "" if it has none."""
+    mailbox = mailbox_of(zone.soa.rname, zone.name) if zone.soa is not None else None
+    if mailbox is None:
         return ""
-    local, *domain = zone.soa.rname.labels
-    return f"{printable(local.decode('ascii', 'replace'))}@{show_name(Name(domain))}"
+    return f"{printable(mailbox.local.decode('ascii', 'replace'))}@{show_name(mailbox.domain)}"
 
 
 def _is_classless(zone: Name) -> bool:
     """Tell whether a zone is a part of a /24 (RFC 2317), whose first label is no octet."""
-    return zone.is_subdomain(IN_ADDR) and not zone.labels[0].isdigit()
+    part = len(zone.labels) - len(IN_ADDR.labels) > 3
+    return part and zone.is_subdomain(IN_ADDR) and not zone.labels[0].isdigit()
 
 
 def _is_providers(zone: Name) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Optional, Union
 from dns.rdatatype import AAAA, MX, TXT, A
 
 from reverse_mx.answer import Answer, Content, Outcome, Question
-from reverse_mx.names import ROOT, Address, Name, rdtype_of, reverse_name
+from reverse_mx.names import NOBODY, ROOT, Address, Name, rdtype_of, reverse_name
 from reverse_mx.smtp_reply import Greeting
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut, SpfSource
 from reverse_mx.values import Value
@@ -359,6 +359,17 @@ class Zone(NamedTuple):
     soa: Optional[Any]
     servers: tuple[NameServer, ...]
     left_out: int = 0
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is one of the empty zones that resolvers come with (RFC 6303).
+
+        Their contact is ".", with the zone itself for its primary, or nobody.invalid.
+        """
+        if self.soa is None:
+            return False
+        mname, rname = self.soa.mname, self.soa.rname
+        return bool(rname == NOBODY or (rname == ROOT and mname == self.name))
 
 
 class Lameness(enum.Enum):

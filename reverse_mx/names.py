@@ -7,7 +7,7 @@ import itertools
 import re
 import struct
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 import dns.exception
 import dns.name
@@ -28,6 +28,7 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 ARPA = dns.name.from_text("arpa.")
 IN_ADDR = dns.name.from_text("in-addr.arpa.")
 IP6 = dns.name.from_text("ip6.arpa.")
+NOBODY = dns.name.from_text("nobody.invalid.")
 
 
 def is_host_name(name: Name) -> bool:
@@ -159,6 +160,19 @@ def is_nobodys(name: Name) -> bool:
     return name == ROOT or any(name.is_subdomain(top) for top in _NOBODYS)
 
 
+# Those that the reverse zones are registered with; what they run themselves they only delegate.
+_REGISTRIES = tuple(
+    dns.name.from_text(f"{name}.net") for name in ["afrinic", "apnic", "arin", "lacnic", "ripe"]
+) + tuple(map(dns.name.from_text, ("iana.org", "icann.org")))
+
+
+def is_reverse_registrys(zone: Name, contact: Name) -> bool:
+    """Tell whether a reverse zone is a registry's, by itself or by its contact (RNAME)."""
+    return zone in (ARPA, IN_ADDR, IP6) or (
+        zone.is_subdomain(ARPA) and any(contact.is_subdomain(name) for name in _REGISTRIES)
+    )
+
+
 # Below the top-level domain of a country a registry has as a rule some of these.
 _SECOND_LEVEL = frozenset(
     b"ac co com edu gob gov go mil ne net nom or org plc ltd sch gen id web k12".split()
@@ -203,3 +217,27 @@ def _host_other_than(text: str, name: Name) -> Optional[Name]:
     except dns.exception.DNSException:
         return None
     return host if is_host_name(host) and not is_nobodys(host) and host != name else None
+
+
+class Mailbox(NamedTuple):
+    """A mail address; ``local`` is what stands before the "@"."""
+
+    local: bytes
+    domain: Name
+
+
+def mailbox_of(rname: Name, apex: Name) -> Optional[Mailbox]:
+    """Return the mailbox that the RNAME of a zone is meant to be, None if it is none.
+
+    Its first label is the local part (RFC 1035, 8), unless it was typed with an "@". Without a
+    final dot the zone's own name got behind it.
+    """
+    labels = [label for label in rname.labels if label]
+    if any(b"@" in label for label in labels):
+        local, _, rest = b".".join(labels).partition(b"@")
+        labels = [local, *filter(None, rest.split(b"."))]
+    domain = Name([*labels[1:], b""])
+    if has_domain_twice(domain, apex) or (apex.is_subdomain(ARPA) and domain.is_subdomain(apex)):
+        domain = Name([*domain.relativize(apex).labels, b""])
+    nobodys = domain == ROOT or is_nobodys(domain) or domain.is_subdomain(ARPA)
+    return Mailbox(labels[0], domain) if labels and labels[0] and not nobodys else None

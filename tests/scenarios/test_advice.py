@@ -434,6 +434,17 @@ def test_whose_a_reverse_zone_is(plugin: Plugin, address: str, apex: str, whose:
         pytest.param(
             r"n\226\.c.isp.example.", r", contact n\239\191\189.c@isp.example", id="not-ascii"
         ),
+        pytest.param(r"hostmaster\@isp.test.", ", contact hostmaster@isp.test", id="with-an-at"),
+        pytest.param(r"john.doe\@isp.test.", ", contact john.doe@isp.test", id="dot-and-at"),
+        pytest.param(r"noc\@isp\.test.", ", contact noc@isp.test", id="all-in-one-label"),
+        pytest.param(r"john\.doe.isp.test.", ", contact john.doe@isp.test", id="escaped-dot"),
+        pytest.param(
+            r"noc\@isp.test.2.0.192.in-addr.arpa.", ", contact noc@isp.test", id="no-final-dot"
+        ),
+        pytest.param("noc.2.0.192.in-addr.arpa.", "", id="relative-to-a-reverse-zone"),
+        pytest.param("root.localhost.", "", id="localhost"),
+        pytest.param("noc.example.invalid.", "", id="invalid"),
+        pytest.param(r"\@isp.test.", "", id="no-local-part"),
     ],
 )
 def test_contact_of_a_zone(plugin: Plugin, rname: str, contact: str) -> None:
@@ -445,6 +456,58 @@ def test_contact_of_a_zone(plugin: Plugin, rname: str, contact: str) -> None:
         f"in: zone {apex}{contact}",
         f"  {REVERSE}",
     ]
+
+
+def test_contact_with_the_zone_twice_lacks_a_dot(plugin: Plugin) -> None:
+    soa = "example.com. SOA ns.example.com. noc.example.com.example.com. 1 60 60 60 60"
+    with NameServer(f"example.com. MX 10 gone.example.com.\n{soa}") as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert "  in: zone example.com, contact noc@example.com" in output.long
+
+
+@pytest.mark.parametrize(
+    ("apex", "rname"),
+    [
+        pytest.param("in-addr.arpa", "nstld.iana.org.", id="of-all"),
+        pytest.param("203.in-addr.arpa", "dns-admin.apnic.net.", id="apnic"),
+        pytest.param("203.in-addr.arpa", "dns-ops.arin.net.", id="arin"),
+        pytest.param("0.203.in-addr.arpa", "dns.ripe.net.", id="ripe"),
+    ],
+)
+def test_registry_of_addresses_is_not_whom_to_ask(plugin: Plugin, apex: str, rname: str) -> None:
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 203.0.113.25
+    {apex}. SOA ns.example.net. {rname} 1 3600 600 86400 60
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert advice(output, "missing-ptr") == (
+        "fix: 25.113.0.203.in-addr.arpa. PTR mail.example.com.\n"
+        f"in: zone {apex}, which is a registry's\n"
+        "  the address's provider has its part delegated, and changes it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "soa",
+    [
+        pytest.param("localhost. nobody.invalid.", id="unbound"),
+        pytest.param("10.in-addr.arpa. .", id="bind"),
+    ],
+)
+def test_resolvers_empty_zone_is_nobodys_to_edit(plugin: Plugin, soa: str) -> None:
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 10.0.0.25
+    10.in-addr.arpa. SOA {soa} 1 3600 1200 604800 10800
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert " ".join(advice(output, "missing-ptr").split()) == (
+        "the resolver answers out of its own empty zone 10.in-addr.arpa, which is not the real"
+        " one: ask the resolver that knows that, or one outside, with --server"
+    )
 
 
 def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
