@@ -616,7 +616,7 @@ STATUS = re.compile(
 # The plugin's own words, and Python's in what it logs, that have an apostrophe.
 # A TXT record to paste has its strings in quotes (RFC 1035, 5.1).
 OWN_QUOTES = re.compile(r'(?<= TXT )("[^"]*" ?)+$')
-OWN_APOSTROPHES = re.compile(r"\b(domain|address|provider|resolver|Postfix)'s\b")
+OWN_APOSTROPHES = re.compile(r"\b(domain|address|provider|resolver|Postfix|zone)'s\b")
 
 
 def verify(result: Result, verbose: bool, timeout: float) -> str:
