@@ -15,6 +15,7 @@ from reverse_mx.facts import (
     Edge,
     MailAddress,
     MailHost,
+    PtrName,
     ServerAnswer,
     Subject,
     Zone,
@@ -32,6 +33,7 @@ from reverse_mx.names import (
     is_private_reverse,
     is_registrys,
     is_reverse_registrys,
+    looks_dynamic,
     mailbox_of,
 )
 from reverse_mx.text import in_line, printable, show_name
@@ -199,6 +201,7 @@ class Advisor:
             for reaction in FINDINGS[problem.finding].reactions
             if not reaction.stages or stage in reaction.stages
             if not (private and reaction.public)
+            if not (reaction.dynamic and not _looks_dynamic(problem))
         ]
         if reactions:
             yield Line(f"meanwhile: {'; '.join(_in_short(reactions))}", prose=True)
@@ -292,6 +295,13 @@ _CAUSES = {
     Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
     " if it no longer served the zone; its owner can help, or have the delegation changed",
 }
+
+
+def _looks_dynamic(problem: Problem) -> bool:
+    name, fact = problem.about, problem.fact
+    assert isinstance(name, PtrName)
+    assert isinstance(fact, MailAddress)
+    return looks_dynamic(name.name, fact.address)
 
 
 def _rests_on(problem: Problem) -> tuple[Answer, ...]:

@@ -16,7 +16,8 @@ class Reaction(NamedTuple):
     """What one receiver does about a finding, with which setting, in which SMTP reply.
 
     ``stages`` are those of the failed lookups that it does it for, all if there are none.
-    ``public`` is whether only an address that the public can see ever reaches it.
+    ``public`` is whether only an address that the public can see ever reaches it,
+    ``dynamic`` whether only a name that looks like one of a dial-up line is meant.
     """
 
     receiver: str
@@ -25,6 +26,7 @@ class Reaction(NamedTuple):
     code: str = ""
     stages: tuple[str, ...] = ()
     public: bool = False
+    dynamic: bool = False
 
     def __str__(self) -> str:
         setting = f" with {self.setting}" if self.setting else ""
@@ -201,7 +203,10 @@ FINDINGS = {
             "generic-ptr",
             Warn,
             "A PTR name that confirms spells out its address, as those of dial-up pools do.",
-            (*ANY_CONFIRMED_NAME, Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC")),
+            (
+                *ANY_CONFIRMED_NAME,
+                Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC", dynamic=True),
+            ),
         ),
         Finding(
             "dns-failure",

@@ -81,17 +81,15 @@ def parse_address(text: str) -> Optional[Address]:
 def spells_address(name: Name, address: Address) -> bool:
     """Tell whether a name spells out an address, as the names of dial-up pools do.
 
-    Decimal octets in either order with dots or dashes between them, hexadecimal digits in either
-    order with or without, or the groups of an IPv6 address, also compressed.
+    Decimal octets in either order with dots, dashes or underscores between them, with three digits
+    each without, or the last octet in a label before the others; hexadecimal digits in either order
+    with dots or dashes between them or without; the groups of an IPv6 address, also compressed.
     """
-    text = b".".join(name.labels).decode("latin-1").lower()
+    text = _letters(name)
+    if spells_decimally(name, address):
+        return True
     pairs = [f"{octet:02x}" for octet in address.packed]
     if address.version == 4:
-        octets = list(address.packed)
-        for run in re.findall(r"[0-9.-]+", text):
-            numbers = [int(number) for number in re.findall(r"[0-9]+", run)]
-            if _has_slice(numbers, octets) or _has_slice(numbers, octets[::-1]):
-                return True
         spellings = {"".join(pairs), "".join(reversed(pairs))}
     else:
         spellings = {"".join(pairs), "".join(pairs)[::-1]}
@@ -107,6 +105,35 @@ def spells_address(name: Name, address: Address) -> bool:
         if any(_has_whole_parts(parts, spelling) for spelling in spellings):
             return True
     return False
+
+
+def spells_decimally(name: Name, address: Address) -> bool:
+    """Tell whether a name spells out the octets of an IPv4 address in decimal digits."""
+    if address.version == 6:
+        return False
+    text = _letters(name)
+    octets = list(address.packed)
+    for run in re.findall(r"[0-9._-]+", text):
+        numbers = [int(number) for number in re.findall(r"[0-9]+", run)]
+        if _has_slice(numbers, octets) or _has_slice(numbers, octets[::-1]):
+            return True
+    first, second, third, last = octets
+    split = rf"{last}\.[a-z]*[._-]?{first}[._-]{second}[._-]{third}"
+    padded = ["".join(f"{octet:03}" for octet in order) for order in (octets, octets[::-1])]
+    return any(re.search(rf"(?<!\d){form}(?!\d)", text) for form in (split, *padded))
+
+
+def looks_dynamic(name: Name, address: Address) -> bool:
+    """Tell whether SpamAssassin takes a name for one of a dial-up line (RDNS_DYNAMIC).
+
+    Its rules except names that say that they are static, and know few forms in hexadecimal.
+    """
+    excepted = re.search("static|fix", _letters(name))
+    return spells_decimally(name, address) and not excepted
+
+
+def _letters(name: Name) -> str:
+    return b".".join(name.labels).decode("latin-1").lower()
 
 
 def _has_whole_parts(parts: Sequence[str], spelling: str) -> bool:
