@@ -14,7 +14,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Optional, TypeVar
 
 T = TypeVar("T")
 
@@ -77,10 +77,15 @@ class Loop:
     of them. ``now()`` is in seconds, as are all times that it takes.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        selector: Optional[selectors.BaseSelector] = None,
+    ) -> None:
+        """``selector`` is by which to wait, for a test whose time does not pass by itself."""
         self.now = clock
         self.while_waiting: Callable[[], None] = lambda: None
-        self._selector = selectors.DefaultSelector()
+        self._selector = selector or selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._soon: collections.deque[Callable[[], None]] = collections.deque()

@@ -48,6 +48,7 @@ import dataclasses
 import functools
 import heapq
 import itertools
+import math
 import random
 import re
 import selectors
@@ -56,7 +57,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -73,6 +73,8 @@ from dns.opcode import QUERY
 from dns.rcode import BADVERS, FORMERR, NOERROR, NXDOMAIN, SERVFAIL, YXDOMAIN, Rcode
 from dns.rdataclass import IN
 from dns.rdatatype import AAAA, ANY, CNAME, DNAME, NS, SOA, A, RdataType
+
+from tests.helpers.clock import CLOCK
 
 TTL = 300
 MAX_LINKS = 20
@@ -437,17 +439,20 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
         self._stopping = False
         self._bind(address, port)
         self.address, self.port = self._udp.getsockname()[:2]
+        self._settling, self._settled = False, threading.Event()
         self._waker, woken = socket.socketpair()
         self.selector = selectors.DefaultSelector()
         self.selector.register(self._udp, selectors.EVENT_READ, self._receive)
         if listens_on_tcp:
             self._tcp.listen(512)
             self.selector.register(self._tcp, selectors.EVENT_READ, self._accept)
-        self.selector.register(woken, selectors.EVENT_READ, lambda: None)
+        self.selector.register(woken, selectors.EVENT_READ, lambda: woken.recv(16))
         self._thread = threading.Thread(target=self._serve, name="nameserver", daemon=True)
         self._thread.start()
+        CLOCK.parties.append(self)
 
     def __exit__(self, *exception: object) -> None:
+        CLOCK.parties.remove(self)
         self._stopping = True
         self._waker.close()
         self._thread.join()
@@ -477,18 +482,30 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
                 if port or not attempts_left:
                     raise
 
+    def settle(self) -> float:
+        self._settled.clear()
+        self._settling = True
+        self._waker.send(b"!")
+        assert self._settled.wait(30), "the name server is stuck"
+        return float(self._timers[0][0]) if self._timers else math.inf
+
     def _serve(self) -> None:
         timers = self._timers
         while not self._stopping:
-            timeout = max(0, timers[0][0] - time.monotonic()) if timers else None
-            for key, _ in self.selector.select(timeout):
+            timeout = max(0, timers[0][0] - CLOCK.now()) if timers else None
+            events = self.selector.select(0 if self._settling else timeout)
+            for key, _ in events:
                 key.data()
-            now = time.monotonic()
+            now = CLOCK.now()
+            due = bool(timers) and timers[0][0] <= now
             while timers and timers[0][0] <= now:
                 heapq.heappop(timers)[2]()
+            if self._settling and not events and not due:
+                self._settling = False
+                self._settled.set()
 
     def _after(self, seconds: float, action: Callable[..., None], *args: Any) -> None:
-        timer = time.monotonic() + seconds, next(self._sequence), functools.partial(action, *args)
+        timer = CLOCK.now() + seconds, next(self._sequence), functools.partial(action, *args)
         heapq.heappush(self._timers, timer)
 
     def _receive(self) -> None:
@@ -522,7 +539,7 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
             return
         self._asked[wire[2:]] = asked
         transport = asker.transport
-        self.queries.append(Query(*asked.texts, transport, time.monotonic(), asked.edns))
+        self.queries.append(Query(*asked.texts, transport, CLOCK.now(), asked.edns))
         if asked.faults:
             self._misbehave(asked, wire, asker)
             return
@@ -555,7 +572,7 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
             answer = wrong_id(answer)
         if "storm" in kinds:
             seconds = max(fault.seconds for fault in active if fault.kind == "storm")
-            self._after(delay, self._storm, asker, answer, time.monotonic() + delay + seconds, 0)
+            self._after(delay, self._storm, asker, answer, CLOCK.now() + delay + seconds, 0)
             return
         if isinstance(asker, Connection) and "trickle" in kinds:
             for second, octet in enumerate(struct.pack("!H", len(answer)) + answer):
@@ -571,7 +588,7 @@ class NameServer(contextlib.AbstractContextManager["NameServer"]):
     def _storm(self, asker: Datagram, wire: bytes, end: float, sent: int) -> None:
         for number in range(sent, sent + STORM_SIZE):
             asker.send(wrong_id(wire, number))
-        if time.monotonic() < end:
+        if CLOCK.now() < end:
             self._after(STORM_TICK, self._storm, asker, wire, end, sent + STORM_SIZE)
 
 

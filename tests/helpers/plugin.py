@@ -28,13 +28,13 @@ from pathlib import Path
 import nagiosplugin.runtime
 
 import check_reverse_mx
+from reverse_mx.loop import Loop
 from tests import ROOT
+from tests.helpers.clock import CLOCK, Selector
 from tests.helpers.nameserver import NameServer
 
 # The newest libraries, and the oldest ones supported, which are those of Debian 12.
 PYTHONS = {"newest": Path(sys.executable), "oldest": ROOT / ".venv-oldest" / "bin" / "python"}
-# What the plugin handles for its deadlines. Interrupts it handles only in a process of its own.
-HANDLED = (signal.SIGALRM, signal.SIGPROF, signal.SIGVTALRM)
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_PROF, signal.ITIMER_VIRTUAL)
 
 
@@ -85,8 +85,14 @@ class Plugin(abc.ABC):
         return self(*where, *arguments, **options)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
 class InProcess(Plugin):
-    """The plugin in this process, each time as if it were the first run in it."""
+    """The plugin in this process, each time as if it were the first run in it.
+
+    It goes by the clock that is turned by hand, unless servers are elsewhere (``real_clock``).
+    """
+
+    real_clock: bool = False
 
     def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Output:
         encoding = (env or {}).get("PYTHONIOENCODING", "utf-8")
@@ -96,6 +102,7 @@ class InProcess(Plugin):
         started = time.monotonic()
         with (
             unittest.mock.patch.dict(os.environ, env or {}),
+            contextlib.nullcontext() if self.real_clock else by_hand(),
             state_restored(),
             contextlib.redirect_stdout(stdout),
             contextlib.redirect_stderr(stderr),
@@ -115,9 +122,21 @@ class InProcess(Plugin):
 
 
 @contextlib.contextmanager
+def by_hand() -> Iterator[None]:
+    """Have the plugin go by the clock that is turned by hand."""
+
+    def loop() -> Loop:
+        return Loop(CLOCK.now, Selector())
+
+    with CLOCK.held(), unittest.mock.patch.object(check_reverse_mx, "Loop", loop):
+        yield
+
+
+@contextlib.contextmanager
 def state_restored() -> Iterator[None]:
     """Leave the process as it was found, for whoever runs the plugin in it next."""
-    handlers = {number: signal.getsignal(number) for number in HANDLED}
+    # The one signal that the plugin handles in a process that is lent to it.
+    handler = signal.getsignal(signal.SIGVTALRM)
     # hypothesis has one, in which what a signal's handler raises would be lost.
     callbacks, gc.callbacks[:] = gc.callbacks[:], []
     collects = gc.isenabled()
@@ -128,8 +147,7 @@ def state_restored() -> Iterator[None]:
             yield
     finally:
         left = [timer for timer in TIMERS if signal.setitimer(timer, 0)[0]]
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGVTALRM, handler)
         gc.callbacks[:] = callbacks
         gc.unfreeze()
         if collects:
