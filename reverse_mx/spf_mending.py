@@ -16,6 +16,8 @@ from typing import Any, Optional
 from reverse_mx.answer import Answer
 from reverse_mx.names import Address, Name, Network
 from reverse_mx.spf_record import (
+    MOST_SPF_LOOKUPS,
+    SPF_ASKING,
     SPF_TERMS,
     SpfSyntaxError,
     SpfTerm,
@@ -108,7 +110,9 @@ def merged(texts: Sequence[str], owner: Name) -> Optional[str]:
         return _record([f"redirect={target}" for target in targets], owner)
     words += [f"include:{target}" for target in targets]
     mildest = next((qualifier for qualifier in "?~-" if qualifier in said), "?")
-    return _record(_once([*words, f"{mildest}all"]), owner)
+    one = _record(_once([*words, f"{mildest}all"]), owner)
+    asking = [term for term in read_spf_record(one or "", owner)[0] if term.name in SPF_ASKING]
+    return one if len(asking) <= MOST_SPF_LOOKUPS else None
 
 
 def choices(text: str, owner: Name) -> list[str]:

@@ -136,6 +136,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-in-upper-case": greet("220 MAIL.Example.COM ESMTP"),
     "greets-as-another": greet("220 other.example.net ESMTP"),
     "greets-as-another-at-a-provider": greet("220 other.example.net ESMTP"),
+    "greets-in-vain-without-a-route": greet("220 mail.example.com ESMTP"),
+    "greets-in-vain-without-a-neighbour": greet("220 mail.example.com ESMTP"),
     "greets-as-another-than-both": greet("220 other.example.net ESMTP"),
     "greets-with-an-empty-label": greet("220 mail..example.com ESMTP"),
     "greets-as-nobody": greet("220 <script>|$(x)"),
@@ -190,6 +192,18 @@ FURTHER = {
 }
 
 
+# How the host cannot reach the server: it knows by itself, or learns that nobody is there.
+AWAY = {
+    "greets-in-vain-without-a-route": ["route add unreachable 198.51.100.0/24"],
+    "greets-in-vain-without-a-neighbour": [
+        "link add near type veth peer name far",
+        "link set far up",
+        "link set near up",
+        "address add 198.51.100.1/24 dev near",
+    ],
+}
+
+
 def main(behaviour: str, *command: str) -> None:
     silent = [f"192.0.2.{number}" for number in SILENT]
     bring_up("127.0.0.1", ADDRESS, *silent)
@@ -197,6 +211,10 @@ def main(behaviour: str, *command: str) -> None:
         zone = ZONE + FURTHER.get(behaviour, "")
         if behaviour.endswith("-at-a-provider"):
             zone = zone.replace("mail.example.com.", "mail.example.net.")
+        if behaviour in AWAY:
+            zone = zone.replace(ADDRESS, "198.51.100.25").replace("25.2.0.192", "25.100.51.198")
+            for command_line in AWAY[behaviour]:
+                subprocess.run(["ip", *command_line.split()], check=True)
         dns = stack.enter_context(NameServer(zone))
         where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "--smtp"]
         where += ["-4"] * (behaviour != "greets-without-ipv6")

@@ -384,6 +384,38 @@ def test_what_to_do(
     assert said[: said.index("example.com")] == lines
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "lines"),
+    [
+        pytest.param(
+            "greets-in-vain-without-a-route",
+            [
+                "[UNKNOWN] dns-timeout: SMTP server 198.51.100.25 (mail.example.com) was not tried,"
+                " as there is no way to it from here (no route to host)",
+            ],
+            id="unknown-no-route-from-here",
+        ),
+        pytest.param(
+            "greets-in-vain-without-a-neighbour",
+            [
+                "[CRITICAL] smtp-failure: SMTP server 198.51.100.25 (mail.example.com) cannot be"
+                " connected to (no route to host)",
+                "  hint: is the host up, and the port open all the way? Many providers close",
+                "    port 25 on the way out: the same from elsewhere tells",
+                "  meanwhile: senders (RFC 5321, 5.1) try the domain's other mail hosts, if it",
+                "    has any",
+            ],
+            id="crit-nobody-there",
+        ),
+    ],
+)
+def test_no_route_of_its_own_is_told_from_nobody_there(
+    program: Program, behaviour: str, lines: list[str]
+) -> None:
+    output, _ = trial(program, behaviour, "-v")
+    assert output.long[: output.long.index("example.com")] == lines
+
+
 def test_what_a_provider_greets_with_is_not_the_users_to_change(program: Program) -> None:
     output, _ = trial(program, "greets-as-another-at-a-provider", "-v")
     assert output.long[:3] == [

@@ -288,8 +288,21 @@ def test_several_records_are_made_one(plugin: Plugin, records: list[str], one: s
     assert follow(plugin, several) == (action, "example.com", record(one))
 
 
-def test_several_records_that_cannot_be_made_one(plugin: Plugin) -> None:
-    output = ask(plugin, {"example.com": ["v=spf1 moo -all", "v=spf1 mx -all"]})
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(["moo -all", "mx -all"], id="what-is-meant-is-not-known"),
+        pytest.param(
+            [
+                " ".join(f"a:{number}.example.net" for number in range(first, first + 6))
+                for first in (0, 6)
+            ],
+            id="more-lookups-than-are-allowed",
+        ),
+    ],
+)
+def test_several_records_that_cannot_be_made_one(plugin: Plugin, records: list[str]) -> None:
+    output = ask(plugin, {"example.com": [record(text) for text in records]})
     assert advised(output) == []
     assert "  fix: the TXT record of example.com, made one of all\n" in errors(output)[0]
 
