@@ -28,6 +28,7 @@ from reverse_mx.names import (
     IN_ADDR,
     IP6,
     ROOT,
+    Address,
     Name,
     is_nobodys,
     is_private_reverse,
@@ -39,6 +40,9 @@ from reverse_mx.names import (
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.wording import Wording, in_words, lameness, unasked
 from reverse_mx.zone_servers import ZoneServers
+
+# What is found of an address, that first which decides what becomes of its mail.
+_RANK = {finding: rank for rank, finding in enumerate(("dns-failure", "dns-timeout", *FINDINGS))}
 
 # Servers of a zone that are told of, one a line.
 MOST_LINES = 13
@@ -74,6 +78,7 @@ class Advisor:
         self._wording = wording
         self._deadline = deadline
         self._cures = Cures(())
+        self._found: dict[Address, set[tuple[str, str]]] = {}
         self._zones: dict[Name, Optional[Zone]] = {}
         self._hosts: dict[Name, bool] = {}
         self._missing: set[Name] = set()
@@ -91,6 +96,9 @@ class Advisor:
         guesses: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
         for problem in problems:
+            if isinstance(problem.fact, MailAddress) and problem.finding:
+                stage = problem.about.stage if isinstance(problem.about, Edge) else ""
+                self._found.setdefault(problem.fact.address, set()).add((problem.finding, stage))
             for cure in self._cures.of(problem):
                 if cure.owner is not None:
                     owners[cure.owner] = None
@@ -195,16 +203,34 @@ class Advisor:
         if not problem.finding or (problem.finding, stage) in self._told:
             return
         self._told.add((problem.finding, stage))
-        private = isinstance(problem.fact, MailAddress) and private_by(problem.fact.address)
         reactions = [
             reaction
             for reaction in FINDINGS[problem.finding].reactions
             if not reaction.stages or stage in reaction.stages
-            if not (private and reaction.public)
-            if not (reaction.dynamic and not _looks_dynamic(problem))
+            if self._happens(reaction, problem)
         ]
         if reactions:
             yield Line(f"meanwhile: {'; '.join(_in_short(reactions))}", prose=True)
+
+    def _happens(self, reaction: Reaction, problem: Problem) -> bool:
+        """Tell whether a receiver does to an address what it does about a finding alone."""
+        fact, name = problem.fact, problem.about
+        if not isinstance(fact, MailAddress):
+            return True
+        if reaction.public and private_by(fact.address):
+            return False
+        dynamic = isinstance(name, PtrName) and looks_dynamic(name.name, fact.address)
+        if reaction.dynamic and not dynamic:
+            return False
+        # What is worse decides: a name that would do is of no use beside one that fails.
+        return all(
+            worse.verdict == reaction.verdict
+            for finding, stage in self._found[fact.address]
+            for worse in FINDINGS[finding].reactions
+            if (worse.receiver, worse.setting) == (reaction.receiver, reaction.setting)
+            if not worse.stages or stage in worse.stages
+            if _RANK[finding] < _RANK[problem.finding]
+        )
 
     def _zone_lines(self, zone: Zone) -> Iterator[Line]:
         name = self._wording.name(zone.name)
@@ -295,13 +321,6 @@ _CAUSES = {
     Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
     " if it no longer served the zone; its owner can help, or have the delegation changed",
 }
-
-
-def _looks_dynamic(problem: Problem) -> bool:
-    name, fact = problem.about, problem.fact
-    assert isinstance(name, PtrName)
-    assert isinstance(fact, MailAddress)
-    return looks_dynamic(name.name, fact.address)
 
 
 def _rests_on(problem: Problem) -> tuple[Answer, ...]:

@@ -124,6 +124,7 @@ class Cures:
     def __init__(self, subjects: Iterable[Subject]) -> None:
         self._holders: dict[Address, list[MailHost]] = {}
         self._records: dict[Name, list[MailHost]] = {}
+        self._targets: dict[Name, list[Record]] = {}
         self._iprevs: dict[Address, Iprev] = {}
         # Domains that say of themselves that they take no mail, beside other MX records.
         self._null: set[Name] = set()
@@ -134,6 +135,8 @@ class Cures:
         for host in (host for subject in subjects for host in subject.hosts):
             if host.target.role is Role.MX and host.domain is not None:
                 self._records.setdefault(host.domain, []).append(host)
+                if host.name is not None:
+                    self._targets.setdefault(host.name, []).append(_mx_record(host))
             for address in host.all_addresses if host.name is not None else ():
                 self._holders.setdefault(address, []).append(host)
             self._iprevs.update((address.address, address.iprev) for address in host.addresses)
@@ -248,12 +251,11 @@ class Cures:
             remove = [Cure("correct or remove", record, record.owner) for record in records]
             return [*remove, *_or(host)]
         correct = [Cure("correct", record, record.owner) for record in records]
-        return correct if is_nobodys(fact.name) else [*host, *_or(correct)]
+        return [*host, *_or(correct)]
 
     def _targeting(self, name: Name) -> list[Record]:
         """Return the MX records that have a host for their target, as many as fit."""
-        hosts = (host for hosts in self._records.values() for host in hosts if host.name == name)
-        return [_mx_record(host) for host in itertools.islice(hosts, MOST_IN_LINE)]
+        return self._targets.get(name, [])[:MOST_IN_LINE]
 
     def _is_superfluous(self, fact: MailHost) -> bool:
         """Tell whether the domain has another MX that mail can be brought to."""
@@ -288,10 +290,10 @@ class Cures:
         """Return the PTR record that the address should have."""
         owner = fact.iprev.owner
         best = self._best_name(fact)
-        cures = [Cure(action, Record(owner, PTR, best or NAME), owner)]
+        record = Cure(action, Record(owner, PTR, best or NAME), owner)
         if best is None and fact.canonical is not None:
-            cures.append(Cure("first", _rename(fact.canonical), None))
-        return cures
+            return [Cure("first", _rename(fact.canonical), None), record]
+        return [record]
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         return self._better(fact)
@@ -312,6 +314,9 @@ class Cures:
             and _is_good(of, fact.address)
         ]
         mended = [*self._better(fact), *_remove(fact, fact.iprev.names)]
+        single = (n.name for n in fact.iprev.names if len(n.name.labels) == 2)
+        if not all(map(is_nobodys, single)):
+            mended.insert(0, Cure("hint", _ROUTER, None))
         if self._best_name(fact) is None and forward:
             return [*forward, *_or(mended)]
         return [*mended, *(cure._replace(instead=True) for cure in forward)]
@@ -395,6 +400,9 @@ class Cures:
         if sound and named_so and not meant and fact.canonical in named_so:
             return self._name_mismatch(fact, None)
         return [Cure("fix", Greet(name), None) for name in (meant or sound)[:1]]
+
+
+_ROUTER = "a router's resolver, or a split view, gives such names: -s asks another"
 
 
 def _rename(name: Name) -> str:

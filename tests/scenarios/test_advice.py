@@ -365,6 +365,153 @@ CASES = [
         f"fix: example.com. MX 10 example.com.\n{OURS}",
         id="implicit-mx",
     ),
+    # What would do harm.
+    pytest.param(
+        "invalid-mx",
+        "example.com. MX 10 mail.example.com\\,.\nmail.example.com. A 192.0.2.25",
+        "fix: example.com. MX 10 mail.example.com.\n"
+        "in place of: example.com. MX 10 mail.example.com\\044.\n"
+        f"{OURS}",
+        id="mx-with-a-comma-is-corrected",
+    ),
+    pytest.param(
+        "invalid-mx",
+        "example.com. MX 10 relay:25.",
+        "fix: example.com. MX 10 NAME-OF-THE-HOST.\nin place of: example.com. MX 10 relay\\05825.\n"
+        f"{OURS}",
+        id="mx-with-a-port-is-not-guessed-to-be-a-host-that-is-none",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.example.com.example.com.\nmail.example.com. A 192.0.2.25",
+        "fix: example.com. MX 10 mail.example.com.\n"
+        "in place of: example.com. MX 10 mail.example.com.example.com.\n"
+        f"{OURS}",
+        id="mx-without-its-final-dot-is-corrected",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.\nmail.example.com. A 192.0.2.25",
+        f"fix: example.com. MX 10 mail.example.com.\nin place of: example.com. MX 10 mail.\n{OURS}",
+        id="mx-with-a-final-dot-too-many-is-corrected",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.old-firm.com.",
+        "correct: example.com. MX 10 mail.old-firm.com.\n"
+        f"{OURS}old-firm.com is not registered: whoever registers it gets its mail\n",
+        id="mx-in-a-domain-that-is-not-registered",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.old-firm.invalid.",
+        "correct: example.com. MX 10 mail.old-firm.invalid.\n"
+        f"{OURS}nobody can have a name below invalid (RFC 6761)\n",
+        id="mx-below-a-name-that-nobody-can-have",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. A 192.0.2.25\n"
+        "192.0.2.25 PTR mail.old-firm.com.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR mail.old-firm.com.\n"
+        f"{THEIRS}old-firm.com is not registered: whoever registers it gets its mail\n",
+        id="unconfirmed-ptr-in-a-domain-that-is-not-registered",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. A 192.0.2.25\n"
+        "192.0.2.25 PTR h192-0-2-25.example.net.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR h192-0-2-25.example.net.\n"
+        f"{THEIRS}",
+        id="unconfirmed-ptr-that-a-provider-made-up-gets-no-address",
+    ),
+    pytest.param(
+        "unconfirmed-ptr",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. A 192.0.2.25\n"
+        "192.0.2.25 PTR mail.",
+        "hint: a router's resolver, or a split view, gives such names: -s asks another\n"
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "remove: 25.2.0.192.in-addr.arpa. PTR mail.\n"
+        f"{THEIRS}",
+        id="ptr-of-one-label-may-be-a-routers",
+    ),
+    pytest.param(
+        "generic-ptr",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. A 192.0.2.25\n"
+        "192.0.2.25 PTR mail.example.com.\n"
+        "192.0.2.25 PTR h192-0-2-25.example.net.\n"
+        "h192-0-2-25.example.net. A 192.0.2.25",
+        f"remove: 25.2.0.192.in-addr.arpa. PTR h192-0-2-25.example.net.\n{THEIRS}",
+        id="generic-ptr-beside-the-hosts-own-is-removed",
+    ),
+    pytest.param(
+        "null-mx",
+        "example.com. MX 1 .",
+        "fix, if it is to take mail: example.com. MX 10 NAME-OF-THE-HOST.\n"
+        "in place of: example.com. MX 1 .\n"
+        f"{OURS}",
+        id="null-mx-of-another-preference",
+    ),
+    pytest.param(
+        "invalid-mx",
+        "example.com. MX 0 .\nexample.com. MX 1 .",
+        f"remove: example.com. MX 1 .\n{OURS}",
+        id="null-mx-twice",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.example.com.\nexample.com. MX 20 mail.example.com.",
+        "fix: mail.example.com. A ADDRESS-OF-THE-HOST\n"
+        "or correct: example.com. MX 10 mail.example.com.\n"
+        "correct: example.com. MX 20 mail.example.com.\n"
+        f"{OURS}",
+        id="no-address-of-two-preferences",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. A 192.0.2.25\n"
+        "192.0.2.25 PTR mail.example.com.\n"
+        "example.com. MX 20 old.example.com.",
+        "correct or remove: example.com. MX 20 old.example.com.\n"
+        "or fix: old.example.com. A ADDRESS-OF-THE-HOST\n"
+        f"{OURS}",
+        id="no-address-beside-a-sound-mx",
+    ),
+    pytest.param(
+        "missing-ptr",
+        "example.com. MX 10 m_1.example.com.\nm_1.example.com. A 192.0.2.25",
+        "first: name the host without an underscore in its MX, address and PTR records\n"
+        "fix: 25.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.\n"
+        f"{THEIRS}",
+        id="missing-ptr-of-a-host-with-an-underscore",
+    ),
+    pytest.param(
+        "unusable-address",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. A 192.0.2.25\n"
+        "192.0.2.25 PTR mail.example.com.\n"
+        "mail.example.com. AAAA fec0::25",
+        f"remove: mail.example.com. AAAA fec0::25\n{OURS}",
+        id="unusable-address-beside-another-is-removed",
+    ),
+    pytest.param(
+        "mx-is-alias",
+        "example.com. MX 10 mail.example.com.\n"
+        "mail.example.com. CNAME real.example.net.\n"
+        "real.example.net. A 192.0.2.25\n"
+        "192.0.2.25 PTR mail.example.com.",
+        "fix: mail.example.com. A 192.0.2.25\n"
+        "in place of: mail.example.com. CNAME real.example.net.\n"
+        f"{OURS}",
+        id="alias-that-its-address-is-named-after-becomes-a-host",
+    ),
     pytest.param(
         "null-mx",
         "example.com. MX 0 .",
@@ -533,6 +680,70 @@ def test_advice_for_a_bare_address(plugin: Plugin, name: str, finding: str) -> N
         "fix: 25.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.\n"
         f"in place of: 25.2.0.192.in-addr.arpa. PTR {name}\n{THEIRS}"
     )
+
+
+def test_host_given_as_a_domain_needs_no_mx(plugin: Plugin) -> None:
+    text = "mail.example.com. A 192.0.2.25\n192.0.2.25 PTR mail.example.com."
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "mail.example.com")
+    assert advice(output, "implicit-mx") == (
+        "fix: it looks like a host and no mail domain; check it with --sender mail.example.com\n"
+        f"or fix: mail.example.com. MX 10 mail.example.com.\n{OURS}"
+    )
+
+
+def test_address_of_two_domains_is_given_one_name(plugin: Plugin) -> None:
+    text = MAIL + "example.net. MX 10 mail.example.net.\nmail.example.net. A 192.0.2.25"
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com", "example.net")
+    told = [line for line in output.long if " PTR mail." in line]
+    assert told == ["  fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com."]
+
+
+def test_name_of_another_domains_host_is_kept(plugin: Plugin) -> None:
+    text = (
+        MAIL
+        + """
+    192.0.2.25 PTR mail.example.com.
+    example.net. MX 10 mail.example.net.
+    mail.example.net. A 192.0.2.25
+    """
+    )
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com", "example.net")
+    assert advice(output, "name-mismatch").splitlines()[:2] == [
+        "fix: example.net. MX 10 mail.example.com.",
+        "in place of: example.net. MX 10 mail.example.net.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "meanwhile"),
+    [
+        pytest.param(
+            "h192-0-2-25",
+            "meanwhile: accepted by Postfix, Exim; SpamAssassin scores RDNS_DYNAMIC",
+            id="generic",
+        ),
+        pytest.param(
+            "static-192-0-2-25", "meanwhile: accepted by Postfix, Exim", id="spamassassin-static"
+        ),
+        pytest.param("c0000219", "meanwhile: accepted by Postfix, Exim", id="spamassassin-hex"),
+        pytest.param(
+            "h192-0-2-25 gone",
+            "meanwhile: accepted by Exim; SpamAssassin scores RDNS_DYNAMIC",
+            id="postfix-may-look-at-the-other-name",
+        ),
+    ],
+)
+def test_receivers_of_a_generic_name(plugin: Plugin, names: str, meanwhile: str) -> None:
+    first, *others = names.split()
+    text = f"192.0.2.25 PTR {first}.example.net.\n{first}.example.net. A 192.0.2.25\n"
+    text += "".join(f"192.0.2.25 PTR {other}.example.net.\n" for other in others)
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", "--sender", "192.0.2.25")
+    start = next(n for n, line in enumerate(output.long) if " generic-ptr: " in line)
+    assert next(line for line in output.long[start:] if "meanwhile" in line).strip() == meanwhile
 
 
 def test_threshold_needs_no_advice(plugin: Plugin) -> None:
