@@ -46,7 +46,7 @@ try:
         ZoneAnswers,
     )
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
-    from reverse_mx.lookups import Lookups
+    from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
     from reverse_mx.names import Name, is_related, key_of, spells_address
     from reverse_mx.options import parse
@@ -364,7 +364,8 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
             end = ending.started + options.timeout * GREETING_SHARE
             smtp = Smtp(loop, options.smtp_port, end, len(domains))
         connections = smtp.most_at_once if smtp is not None else 0
-        lookups = Lookups(loop, options.servers, options.port, connections)
+        patience = min(MOST_SILENCE, options.timeout * SILENCE_SHARE)
+        lookups = Lookups(loop, options.servers, options.port, patience, connections)
         zone_servers = ZoneServers(lookups, options.rdtypes)
         asked = zone_servers if options.authoritative else None
         bounds = Bounds()

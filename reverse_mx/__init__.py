@@ -7,6 +7,7 @@ addresses     what an IP address is to mail: public, private, translated, of no 
 values        what frozen values are made of
 text          what makes text of names, octets and numbers, safe to print
 loop          promises, the chains that wait for them, sockets, timers, the clock
+message       a question composed, a message read, within bounds; pure
 answer        question, outcome, answer; what a message says to a question; pure
 exchange      one question to one server, over UDP and TCP
 lookups       which server is asked when, and each question once

@@ -8,25 +8,18 @@ from __future__ import annotations
 import enum
 import functools
 import ipaddress
-import signal
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
-import dns.edns
-import dns.exception
-import dns.flags
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rrset
+from dns.rcode import NOERROR, NXDOMAIN
 from dns.rdatatype import CNAME, NS, SOA, RdataType
 
+from reverse_mx.message import AA, RA, Defect, ExtendedError, Message, Record
 from reverse_mx.names import Address, Name
 from reverse_mx.values import Value
 
-# Seconds of CPU that one message may cost to parse, and octets below which it cannot cost that.
-READ_SECONDS = 0.5
-CHEAP_TO_READ = 4096
+# Resolvers follow about as many (BIND 16, Unbound 11).
+MOST_LINKS = 15
 
 
 class Outcome(enum.Enum):
@@ -54,18 +47,6 @@ class Question(NamedTuple):
     unchecked: bool = False
 
 
-class ExtendedError(NamedTuple):
-    """An Extended DNS Error (RFC 8914); ``text`` is free text from the network."""
-
-    code: int
-    text: str = ""
-
-    @property
-    def dnssec(self) -> bool:
-        """Whether it is a validator that says so (RFC 8914, 4.2, 4.3 and 4.6 to 4.13)."""
-        return self.code in (1, 2, *range(5, 13))
-
-
 class Fault(enum.Enum):
     """What keeps what came from a server, or did not come, from being an answer."""
 
@@ -83,18 +64,17 @@ class Fault(enum.Enum):
 class Failure(NamedTuple):
     """Why one server gave no answer.
 
-    ``error`` is the system's errno, 0 for a connection that was closed. ``text`` is what dnspython
-    says of a message that makes no sense. ``names`` are the first links of a CNAME chain without
-    end, or the name server that a referral is to. ``forged`` is whether forgeries led to TCP.
+    ``error`` is the system's errno, 0 for a connection that was closed. ``defect`` is that of a
+    malformed message. ``names`` are the first links of a CNAME chain without end, or the name
+    server that a referral is to.
     """
 
     fault: Fault
     server: str = ""
     error: int = 0
     rcode: int = 0
-    text: str = ""
+    defect: Optional[Defect] = None
     names: tuple[Name, ...] = ()
-    forged: bool = False
     remarks: tuple[ExtendedError, ...] = ()
 
     @property
@@ -110,7 +90,7 @@ class Answer(Value):
     ``records`` are dnspython's rdata, ``aliases`` the CNAME targets on the way to them.
     ``remarks`` are what the server said besides. ``server`` is the one whose word this is;
     ``seconds`` count from the first try. ``tries`` is 0 for a question that was not asked because
-    the time was up. ``authoritative`` is the server's own claim (AA); ``authority`` are the RRsets
+    the time was up. ``authoritative`` is the server's own claim (AA); ``authority`` are the records
     of the section of that name, which say in which zone the name is, or to whom it is delegated.
     ``servers`` is how many there were to ask, of which another might have answered otherwise.
 
@@ -128,7 +108,7 @@ class Answer(Value):
     seconds: float = 0.0
     tries: int = 0
     authoritative: bool = False
-    authority: tuple[dns.rrset.RRset, ...] = ()
+    authority: tuple[Record, ...] = ()
     servers: int = 1
     failures: tuple[Failure, ...] = ()
     silent: tuple[str, ...] = ()
@@ -169,23 +149,26 @@ class Answer(Value):
         if self.question.rdtype == SOA and self.records:
             return self.owner, self.records[0]
         found = [
-            rrset
-            for rrset in self.authority
-            if rrset.rdtype == SOA and self.owner.is_subdomain(rrset.name)
+            record
+            for record in self.authority
+            if record.rdtype == SOA and self.owner.is_subdomain(record.owner)
         ]
-        return (found[0].name, found[0][0]) if found else None
+        return (found[0].owner, found[0].rdata) if found else None
 
     @property
     def denied_for(self) -> Optional[int]:
         """The seconds that a resolver may go on denying it (RFC 2308, 5), None if not known."""
-        found = [rrset for rrset in self.authority if rrset.rdtype == SOA]
-        return min(found[0].ttl, found[0][0].minimum) if found and self.missing else None
+        found = [record for record in self.authority if record.rdtype == SOA]
+        return min(found[0].ttl, found[0].rdata.minimum) if found and self.missing else None
 
     @property
     def delegation(self) -> Optional[tuple[Name, tuple[Name, ...]]]:
         """The zone that a referral is to, and the names of its servers."""
-        found = [rrset for rrset in self.authority if rrset.rdtype == NS]
-        return (found[0].name, tuple(ns.target for ns in found[0])) if found else None
+        found = [record for record in self.authority if record.rdtype == NS]
+        if not found:
+            return None
+        zone = found[0].owner
+        return zone, tuple(record.rdata.target for record in found if record.owner == zone)
 
     @functools.cached_property
     def addresses(self) -> tuple[Address, ...]:
@@ -217,26 +200,6 @@ def unique(answers: Iterable[Answer]) -> tuple[Answer, ...]:
     return tuple(dict.fromkeys(answers))
 
 
-def read_message(wire: bytes) -> dns.message.Message:
-    """Parse a message.
-
-    Raise ``dns.exception.DNSException`` or ``ValueError`` if it is malformed, which one is too
-    that costs more than ``READ_SECONDS``: 64 KiB can be made of names that take dnspython 18 s.
-    """
-    if len(wire) > CHEAP_TO_READ:
-        signal.signal(signal.SIGVTALRM, _stop_reading)
-        signal.setitimer(signal.ITIMER_VIRTUAL, READ_SECONDS)
-    try:
-        return dns.message.from_wire(wire, ignore_trailing=True)
-    finally:
-        if len(wire) > CHEAP_TO_READ:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-
-
-def _stop_reading(*_: object) -> NoReturn:
-    raise ValueError("takes too long to read")
-
-
 class Reading(NamedTuple):
     """What a message says to a question: records, or that there are none."""
 
@@ -246,69 +209,65 @@ class Reading(NamedTuple):
     remarks: tuple[ExtendedError, ...]
 
 
-def read_answer(
-    response: dns.message.Message, question: Question, server: str
-) -> Union[Reading, Failure]:
-    """Tell what a response says to the question that it fits (RFC 1034, 4.3; RFC 2308, 2)."""
-    assert isinstance(response, dns.message.QueryMessage)
-    remarks = _extended_errors(response)
-    rcode = response.rcode()
-    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Failure(Fault.RCODE, server, rcode=rcode, remarks=remarks)
-    try:
-        chain = response.resolve_chaining()
-    except dns.message.ChainTooLong:
-        links = tuple(rrset.name for rrset in response.answer if rrset.rdtype == CNAME)[:4]
-        return Failure(Fault.ALIASES, server, names=links, remarks=remarks)
-    except dns.exception.DNSException as error:
-        return Failure(Fault.CONTRADICTORY, server, text=in_words(error), remarks=remarks)
-    aliases = tuple(rrset[0].target for rrset in chain.cnames)
-    if chain.answer is not None:
+def read_answer(message: Message, question: Question, server: str) -> Union[Reading, Failure]:
+    """Tell what a message says to the question that it fits (RFC 1034, 4.3; RFC 2308, 2)."""
+    remarks = message.remarks
+    if message.rcode not in (NOERROR, NXDOMAIN):
+        return Failure(Fault.RCODE, server, rcode=message.rcode, remarks=remarks)
+    aliases, records = _follow(message, question)
+    if len(aliases) > MOST_LINKS:
+        names = tuple(dict.fromkeys((question.name, *aliases)))[:4]
+        return Failure(Fault.ALIASES, server, names=names, remarks=remarks)
+    if records and message.rcode == NXDOMAIN:
+        return Failure(Fault.CONTRADICTORY, server, remarks=remarks)
+    if records:
         outcome = Outcome.FOUND
-    elif rcode == dns.rcode.NXDOMAIN:
+    elif message.rcode == NXDOMAIN:
         outcome = Outcome.NXDOMAIN
-    elif _is_referral(response, aliases) and not (question.at and aliases):
-        return Failure(Fault.REFERRAL, server, names=_referred_to(response), remarks=remarks)
-    elif _is_beside_the_question(response, question.rdtype):
+    elif _is_referral(message, aliases) and not (question.at and aliases):
+        return Failure(Fault.REFERRAL, server, names=_referred_to(message), remarks=remarks)
+    elif _is_beside_the_question(message, question.rdtype):
         return Failure(Fault.BESIDE, server, remarks=remarks)
     else:
         outcome = Outcome.NODATA
-    return Reading(outcome, tuple(chain.answer or ()), aliases, remarks)
+    return Reading(outcome, records, aliases, remarks)
 
 
-def in_words(error: Exception) -> str:
-    """Return what dnspython says of a message that makes no sense; it may quote the message."""
-    return str(error) or type(error).__name__
+def _follow(message: Message, question: Question) -> tuple[tuple[Name, ...], tuple[Any, ...]]:
+    """Return the aliases from the name asked for, and the records at their end, each once."""
+    found: dict[tuple[Name, int], dict[Any, None]] = {}
+    for owner, rdtype, _, rdata in message.answer:
+        found.setdefault((owner, rdtype), {})[rdata] = None
+    owner = question.name
+    aliases: list[Name] = []
+    while (owner, question.rdtype) not in found and (owner, CNAME) in found:
+        (alias, *_) = found[owner, CNAME]
+        owner = alias.target
+        aliases.append(owner)
+        if len(aliases) > MOST_LINKS:
+            break
+    return tuple(aliases), tuple(found.get((owner, question.rdtype), ()))
 
 
-def _is_referral(response: dns.message.Message, aliases: Sequence[Name]) -> bool:
+def _is_referral(message: Message, aliases: Sequence[Name]) -> bool:
     """Tell a server that does not recurse from one that knows there is no record (RFC 2308, 2.2).
 
     Without this a referral, or an alias that the server did not follow, reads as NODATA.
     """
-    types = {rrset.rdtype for rrset in response.authority}
+    types = {record.rdtype for record in message.authority}
     if SOA in types:
         return False
-    recursive = bool(response.flags & dns.flags.RA)
-    authoritative = bool(response.flags & dns.flags.AA) and not aliases
+    recursive = bool(message.flags & RA)
+    authoritative = bool(message.flags & AA) and not aliases
     return NS in types or not (recursive or authoritative)
 
 
-def _is_beside_the_question(response: dns.message.Message, rdtype: RdataType) -> bool:
-    """Tell records of other names from a denial, which has the zone's SOA (RFC 2308, 2.2)."""
-    answered = {rrset.rdtype for rrset in response.answer}
-    return rdtype in answered and SOA not in {rrset.rdtype for rrset in response.authority}
+def _is_beside_the_question(message: Message, rdtype: RdataType) -> bool:
+    """Tell records of other names and types from a denial, which has an SOA (RFC 2308, 2.2)."""
+    answered = rdtype in {record.rdtype for record in message.answer} or message.strangers
+    return answered and SOA not in {record.rdtype for record in message.authority}
 
 
-def _referred_to(response: dns.message.Message) -> tuple[Name, ...]:
+def _referred_to(message: Message) -> tuple[Name, ...]:
     """Return the first name server of a referral, if it has one."""
-    return tuple(rrset[0].target for rrset in response.authority if rrset.rdtype == NS)[:1]
-
-
-def _extended_errors(response: dns.message.Message) -> tuple[ExtendedError, ...]:
-    # Message.extended_errors() is not in dnspython 2.3.
-    return tuple(
-        ExtendedError(int(option.code), option.text or "")
-        for option in response.options
-        if isinstance(option, dns.edns.EDEOption)
-    )
+    return tuple(record.rdata.target for record in message.authority if record.rdtype == NS)[:1]

@@ -138,7 +138,7 @@ def _own_cause(failed: Answer) -> Optional[Cause]:
     faults = {failure.fault for failure in failed.failures}
     if failed.outcome is Outcome.REFERRAL:
         return Cause.NO_RESOLVER
-    if faults == {Fault.NO_TCP} and not any(failure.forged for failure in failed.failures):
+    if faults == {Fault.NO_TCP}:
         return Cause.NO_TCP
     rcodes = {failure.rcode for failure in failed.failures}
     if faults == {Fault.RCODE} and rcodes == {dns.rcode.REFUSED} and not failed.silent:

@@ -9,18 +9,28 @@ import socket
 from collections.abc import Callable
 from typing import Optional
 
-import dns.exception
-import dns.flags
-import dns.message
-
 from reverse_mx.addresses import is_inside
-from reverse_mx.answer import Failure, Fault, Question, in_words, read_message
+from reverse_mx.answer import Failure, Fault, Question
 from reverse_mx.loop import Loop
+from reverse_mx.message import (
+    CD,
+    RD,
+    Defect,
+    Malformed,
+    Message,
+    Query,
+    compose,
+    is_truncated,
+    read,
+)
 
-# What fits into every path's MTU unfragmented (dnsflagday.net/2020).
-EDNS_PAYLOAD = 1232
-# So many datagrams with a wrong id or question are forgeries: one in 65,536 would hit (RFC 5452).
+# So many messages with a wrong id or question are forgeries: one in 65,536 would hit (RFC 5452).
+# The question is then asked where they are harder to make, and so is who sends them over TCP.
 MOST_MISFITS = 10
+# So many at one port, and the question gets another port and another id.
+MOST_FORGERIES = 100
+# So many messages with the right ones are read, each of which takes its time.
+MOST_READ = 4
 
 
 class Server:
@@ -39,18 +49,27 @@ class Server:
         self._text = address if port == 53 else f"{address}#{port}"
         self.takes_edns = True
         self.silent_tries = 0
+        self.has_answered = False
 
     def __str__(self) -> str:
         return self._text
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it said nothing to anything; if it did to some, it is silent of certain names."""
+        return self.silent_tries > 0 and not self.has_answered
 
 
 class Exchange:
     """One question put to one server: over UDP, and over TCP when the answer is truncated.
 
-    ``received(exchange, response, had_edns)`` is called with every message that answers this
+    ``received(exchange, message, had_edns)`` is called with every message that answers this
     question, ``broken(exchange, failure)`` when none can come. The UDP socket has a port
     of its own and is connected, so the kernel drops what comes from elsewhere and reports a
     closed port at once; it stays open while further tries go out, so that a late answer counts.
+
+    Forgeries lead to TCP too, but are no failure of the server's: whether TCP is refused or
+    not, the right answer counts whenever and however it comes.
     """
 
     def __init__(
@@ -58,56 +77,79 @@ class Exchange:
         question: Question,
         server: Server,
         loop: Loop,
-        received: Callable[[Exchange, dns.message.Message, bool], None],
+        received: Callable[[Exchange, Message, bool], None],
         broken: Callable[[Exchange, Failure], None],
     ) -> None:
         self.server = server
-        self.failure: Optional[Failure] = None
-        self.asked_without_edns = False
         self.misfits = 0
         self._question = question
         self._loop = loop
         self._received = received
         self._broken = broken
-        self._queries: dict[bool, dns.message.QueryMessage] = {}
         self._udp: Optional[socket.socket] = None
+        # The two forms have an id each, so that it is known which one an answer belongs to.
+        self._queries: dict[bool, Query] = {}
+        self._udp_misfits = 0
+        self._read = 0
         self._tcp: Optional[socket.socket] = None
+        self._tcp_query: Optional[Query] = None
+        self._tcp_misfits = 0
+        self._truncated = False
         self._unsent = b""
         self._stream = bytearray()
 
     def ask(self, edns: bool) -> None:
-        """Send the question, unless TCP is already at work on it."""
-        self.asked_without_edns |= not edns
-        if self._tcp is not None:
+        """Send the question, unless the answer was truncated and TCP is at work on it."""
+        if self._truncated:
             return
-        # The two forms have an id each, so that it is known which one an answer belongs to.
         if edns not in self._queries:
-            query = dns.message.make_query(
-                self._question.name,
-                self._question.rdtype,
-                use_edns=0 if edns else False,
-                payload=EDNS_PAYLOAD,
-            )
-            if self._question.at:
-                query.flags &= ~dns.flags.RD
-            if self._question.unchecked:
-                query.flags |= dns.flags.CD
-            self._queries[edns] = query
+            self._queries[edns] = self._compose(edns)
         try:
             if self._udp is None:
                 self._udp = self._open(socket.SOCK_DGRAM, selectors.EVENT_READ, self._udp_ready)
                 self._udp.connect(self.server.endpoint)
-            self._udp.send(self._queries[edns].to_wire())
+            self._udp.send(self._queries[edns].wire)
         except BlockingIOError:
             pass  # a full send buffer is a lost datagram, and the next try follows
         except OSError as error:
             self._fail(Fault.UNREACHABLE, error=error.errno)
 
+    def ask_without_edns(self) -> bool:
+        """Ask a server so that understands nothing else (RFC 6891, 7), if that is not done yet.
+
+        Return whether an answer to that may come. After a truncated answer none may, which has
+        shown that the OPT record was understood.
+        """
+        if self._truncated:
+            return False
+        if False not in self._queries:
+            self.ask(edns=False)
+        return True
+
     def close(self) -> None:
-        for opened in (self._udp, self._tcp):
-            if opened is not None:
-                self._loop.close(opened)
-        self._udp = self._tcp = None
+        """Let go of the sockets, and of the ids with them."""
+        self._close_udp()
+        self._close_tcp()
+
+    def _close_udp(self) -> None:
+        if self._udp is not None:
+            self._loop.close(self._udp)
+        self._udp = None
+        self._queries = {}
+        self._udp_misfits = 0
+
+    def _close_tcp(self) -> None:
+        if self._tcp is not None:
+            self._loop.close(self._tcp)
+        self._tcp = self._tcp_query = None
+        self._tcp_misfits = 0
+        self._truncated = False
+        self._stream.clear()
+
+    def _compose(self, edns: bool) -> Query:
+        identity = int.from_bytes(os.urandom(2), "big")
+        flags = (0 if self._question.at else RD) | (CD if self._question.unchecked else 0)
+        return compose(identity, flags, self._question.name, self._question.rdtype, edns)
 
     def _open(self, kind: int, events: int, ready: Callable[[], None]) -> socket.socket:
         opened = socket.socket(self.server.family, kind)
@@ -123,45 +165,38 @@ class Exchange:
             return  # a datagram with a bad checksum wakes the selector and is then dropped
         except OSError as error:
             self._fail(Fault.UNREACHABLE, error=error.errno)
-        else:
-            self._understand(wire, over_tcp=False)
-
-    def _understand(self, wire: bytes, over_tcp: bool) -> None:
-        identity = int.from_bytes(wire[:2], "big")
-        asked = [(edns, query) for edns, query in self._queries.items() if query.id == identity]
-        if not asked:
-            self._misfit()
             return
-        had_edns, query = asked[0]
+        answered = [edns for edns, query in self._queries.items() if query.is_answered_by(wire)]
+        if not answered or self._read == MOST_READ:
+            self._misfit_over_udp()
+        elif not is_truncated(wire):
+            self._understand(wire, had_edns=answered[0])
+        elif not self._truncated:
+            self._truncated = True
+            if self._tcp is None:
+                self._ask_over_tcp(self._queries[answered[0]])
+
+    def _understand(self, wire: bytes, had_edns: bool) -> None:
+        self._read += 1
         try:
-            response = read_message(wire)
-        except (dns.exception.DNSException, ValueError) as error:
-            # What came over TCP had its OPT record understood over UDP before.
-            if had_edns and not self.asked_without_edns and not over_tcp:
-                self.ask(edns=False)
-            else:
-                self._fail(Fault.MALFORMED, text=in_words(error))
-            return
-        if not query.is_response(response):
-            self._misfit()
-        elif not response.flags & dns.flags.TC:
-            self._received(self, response, had_edns)
-        elif over_tcp:
-            self._fail(Fault.TRUNCATED)
-        elif self._tcp is None:
-            self._ask_over_tcp(query)
+            message = read(wire, self._question.rdtype)
+        except Malformed as error:
+            if not had_edns or not self.ask_without_edns():
+                self._fail(Fault.MALFORMED, defect=error.defect)
+        else:
+            self._received(self, message, had_edns)
 
-    def _misfit(self) -> None:
-        """Take a stream of wrong answers for forgeries, and ask where they are harder to make."""
+    def _misfit_over_udp(self) -> None:
         self.misfits += 1
-        if self.misfits == MOST_MISFITS and self._udp is not None and self._tcp is None:
-            self._loop.close(self._udp)
-            self._udp = None
+        self._udp_misfits += 1
+        if self._udp_misfits == MOST_MISFITS and self._tcp is None:
             self._ask_over_tcp(next(reversed(self._queries.values())))
+        elif self._udp_misfits == MOST_FORGERIES:
+            self._close_udp()
 
-    def _ask_over_tcp(self, query: dns.message.QueryMessage) -> None:
-        wire = query.to_wire()
-        self._unsent = len(wire).to_bytes(2, "big") + wire
+    def _ask_over_tcp(self, query: Query) -> None:
+        self._tcp_query = query
+        self._unsent = len(query.wire).to_bytes(2, "big") + query.wire
         try:
             self._tcp = self._open(socket.SOCK_STREAM, selectors.EVENT_WRITE, self._tcp_writable)
             self._tcp.connect(self.server.endpoint)
@@ -181,26 +216,46 @@ class Exchange:
                 self._loop.watch(self._tcp, selectors.EVENT_READ, self._tcp_readable)
 
     def _tcp_readable(self) -> None:
+        """Read on, and keep no more than a message that has not ended yet (RFC 7766, 8)."""
         assert self._tcp is not None
         try:
             octets = self._tcp.recv(65535)
+        except BlockingIOError:
+            return
         except OSError as error:
             self._tcp_broken(error.errno)
             return
-        self._stream += octets
-        length = int.from_bytes(self._stream[:2], "big")
         if not octets:
             self._tcp_broken(None)
-        elif len(self._stream) >= 2 + length > 2:
-            wire = bytes(self._stream[2 : 2 + length])
-            del self._stream[: 2 + length]
-            self._understand(wire, over_tcp=True)
+            return
+        self._stream += octets
+        while self._tcp is not None and len(self._stream) >= 2:
+            end = 2 + int.from_bytes(self._stream[:2], "big")
+            if len(self._stream) < end:
+                break
+            wire = bytes(self._stream[2:end])
+            del self._stream[:end]
+            self._tcp_message(wire)
+
+    def _tcp_message(self, wire: bytes) -> None:
+        assert self._tcp_query is not None
+        if not self._tcp_query.is_answered_by(wire) or self._read == MOST_READ:
+            self.misfits += 1
+            self._tcp_misfits += 1
+            if self._tcp_misfits == MOST_MISFITS:
+                self._tcp_broken(None)
+        elif is_truncated(wire):
+            self._fail(Fault.TRUNCATED)
+        else:
+            self._understand(wire, had_edns=self._tcp_query.has_edns)
 
     def _tcp_broken(self, error: Optional[int]) -> None:
-        self._fail(Fault.NO_TCP, error=error, forged=self.misfits >= MOST_MISFITS)
+        if self._truncated:
+            self._fail(Fault.NO_TCP, error=error)
+        else:
+            self._close_tcp()
 
     def _fail(
-        self, fault: Fault, error: Optional[int] = None, text: str = "", forged: bool = False
+        self, fault: Fault, error: Optional[int] = None, defect: Optional[Defect] = None
     ) -> None:
-        failure = Failure(fault, str(self.server), error or 0, text=text, forged=forged)
-        self._broken(self, failure)
+        self._broken(self, Failure(fault, str(self.server), error or 0, defect=defect))

@@ -8,15 +8,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rrset
+from dns.rcode import BADVERS, FORMERR, NOTIMP, SERVFAIL
 from dns.rdatatype import RdataType
 
-from reverse_mx.answer import Answer, ExtendedError, Failure, Outcome, Question, read_answer
+from reverse_mx.answer import Answer, Failure, Fault, Outcome, Question, read_answer
 from reverse_mx.exchange import Exchange, Server
 from reverse_mx.loop import Loop, Promise, most_at_once
+from reverse_mx.message import AA, ExtendedError, Message, Record
 from reverse_mx.names import Name
 from reverse_mx.text import show_name
 
@@ -25,11 +23,17 @@ _log = logging.getLogger("nagiosplugin.check_reverse_mx")
 # Short tries make a lost datagram cheap. The socket of an earlier try stays open, so an answer
 # that is merely slow still counts, however long the resolver took to find it.
 TRY_SECONDS = 0.5
-# Silence is borne this long, 10 s; once one server has failed the others get less.
-MOST_TRIES = 20
-MOST_TRIES_AFTER_FAILURE = 6
+# Silence is borne for this part of -t, and no longer than is enough, so that time is left to look
+# for its cause; the same without -v, so that the verdict is the same.
+SILENCE_SHARE = 0.6
+MOST_SILENCE = 6.0
+# Once one server has failed the others are waited for no longer than this.
+SECONDS_AFTER_FAILURE = 3.0
 # An authoritative server has nobody to ask, so it is known sooner whether it answers.
-MOST_TRIES_OF_AUTHORITY = 5
+SECONDS_OF_AUTHORITY = 2.5
+# A resolver fails by chance, too, and keeps that in its cache for a second (Unbound 5, of a zone
+# 1); so long after its SERVFAIL it is asked once more.
+SECONDS_BETWEEN_FAILURES = 1.1
 # Some middleboxes drop queries with EDNS: after this many silent tries it is left out.
 EDNS_TRIES = 2
 # Lookups under way at once, each with a socket for every server it had to try.
@@ -39,6 +43,21 @@ MOST_AT_ONCE = 128
 _TELLING = (Outcome.UNREACHABLE, Outcome.TIMEOUT, Outcome.REFERRAL, Outcome.FAILURE)
 
 
+class Attempt:
+    """What has become of a question at one of the servers.
+
+    ``over`` is whether it is not to be asked, as it has failed. What failed once may be asked
+    again: its ``failure`` counts until it has given an answer.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.server = exchange.server
+        self.failure: Optional[Failure] = None
+        self.over = False
+        self.rests = False
+
+
 class Lookup:
     """One question on its way: tries the servers in turn until one of them gives an answer.
 
@@ -46,22 +65,28 @@ class Lookup:
     to the next one; only an answer about the name ends the lookup.
     """
 
-    def __init__(self, question: Question, servers: Sequence[Server], loop: Loop) -> None:
+    def __init__(
+        self, question: Question, servers: Sequence[Server], loop: Loop, patience: float
+    ) -> None:
+        """``patience`` is for how many seconds silence is borne."""
         self.promise: Promise[Answer] = Promise()
         self._question = question
         self._loop = loop
-        # The servers that answered earlier questions come first.
-        self._exchanges = [
-            Exchange(question, server, loop, self._received, self._failed)
-            for server in sorted(servers, key=lambda server: server.silent_tries)
-        ]
-        self._last: Optional[Exchange] = None
-        self._patience = MOST_TRIES_OF_AUTHORITY if question.at else MOST_TRIES
+        self._patience = SECONDS_OF_AUTHORITY if question.at else patience
+        # Those that never answered any question come last.
+        self._attempts = {
+            exchange: Attempt(exchange)
+            for exchange in (
+                Exchange(question, server, loop, self._received, self._failed)
+                for server in sorted(servers, key=lambda server: server.is_silent)
+            )
+        }
+        self._last: Optional[Attempt] = None
         self._tries = 0
         self._started = 0.0
         self._next_try = 0.0
         self._authoritative = False
-        self._authority: tuple[dns.rrset.RRset, ...] = ()
+        self._authority: tuple[Record, ...] = ()
 
     def start(self) -> None:
         self._started = self._loop.now()
@@ -74,53 +99,53 @@ class Lookup:
             self._try_next()
 
     def _try_next(self) -> None:
-        willing = [exchange for exchange in self._exchanges if exchange.failure is None]
+        willing = [attempt for attempt in self._attempts.values() if not attempt.over]
         # A server that is not there says nothing about the question.
         if any(f.outcome is not Outcome.UNREACHABLE for f in self._failures):
-            self._patience = MOST_TRIES_AFTER_FAILURE
-        if not willing or self._tries >= self._patience:
+            self._patience = min(self._patience, SECONDS_AFTER_FAILURE)
+        now, end = self._loop.now(), self._started + self._patience
+        if now >= end or not any(not a.over or a.rests for a in self._attempts.values()):
             self.give_up(cut_off=False)
             return
-        self._next_try = self._loop.now() + TRY_SECONDS
+        self._next_try = min(now + TRY_SECONDS, end)
         self._loop.at(self._next_try, self._silence)
-        self._last = willing[self._tries % len(willing)]
-        self._tries += 1
-        patient = self._tries <= EDNS_TRIES * len(self._exchanges)
-        self._last.ask(edns=self._last.server.takes_edns and patient)
+        if willing:
+            self._last = willing[self._tries % len(willing)]
+            self._tries += 1
+            patient = self._tries <= EDNS_TRIES * len(self._attempts)
+            self._last.exchange.ask(edns=self._last.server.takes_edns and patient)
 
     @property
     def _failures(self) -> tuple[Failure, ...]:
-        return tuple(e.failure for e in self._exchanges if e.failure is not None)
+        return tuple(a.failure for a in self._attempts.values() if a.failure is not None)
 
     def give_up(self, cut_off: bool = True) -> None:
         """End the lookup without an answer: with the failures met, or as a timeout.
 
         ``cut_off`` is whether the time is up.
         """
-        silent = tuple(str(e.server) for e in self._exchanges if e.failure is None)
+        silent = tuple(str(a.server) for a in self._attempts.values() if a.failure is None)
         outcomes = {failure.outcome for failure in self._failures}
         outcomes |= {Outcome.TIMEOUT} if silent else set()
         self._end(
             max(outcomes, key=_TELLING.index),
             failures=self._failures,
             silent=silent,
-            misfits=sum(exchange.misfits for exchange in self._exchanges),
+            misfits=sum(exchange.misfits for exchange in self._attempts),
             cut_off=cut_off,
         )
 
-    def _received(self, exchange: Exchange, response: dns.message.Message, had_edns: bool) -> None:
-        exchange.server.silent_tries = 0
-        self._authoritative = bool(response.flags & dns.flags.AA)
-        # With an answer it is a courtesy that nobody here needs, and memory.
-        self._authority = tuple(response.authority) if not response.answer else ()
-        unknown = (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS)
-        if had_edns and response.rcode() in unknown:
+    def _received(self, exchange: Exchange, message: Message, had_edns: bool) -> None:
+        exchange.server.has_answered = True
+        unknown = had_edns and message.rcode in (FORMERR, NOTIMP, BADVERS)
+        if unknown and exchange.ask_without_edns():
             # RFC 6891, 7: this server is to be asked without EDNS.
             exchange.server.takes_edns = False
-            if not exchange.asked_without_edns:
-                exchange.ask(edns=False)
             return
-        reading = read_answer(response, self._question, str(exchange.server))
+        self._authoritative = bool(message.flags & AA)
+        # With an answer it is a courtesy that nobody here needs, and memory.
+        self._authority = message.authority if not message.answer else ()
+        reading = read_answer(message, self._question, str(exchange.server))
         if isinstance(reading, Failure):
             self._failed(exchange, reading)
         else:
@@ -133,9 +158,33 @@ class Lookup:
             )
 
     def _failed(self, exchange: Exchange, failure: Failure) -> None:
-        exchange.failure = failure
+        attempt = self._attempts[exchange]
         exchange.close()
+        first = attempt.failure is None
+        attempt.failure, attempt.over = failure, True
+        if len([f for f in self._failures if f.fault is Fault.RCODE]) > 1:
+            for other in self._attempts.values():
+                other.rests = False
+        if first and self._may_be_chance(failure):
+            attempt.rests = True
+            again = functools.partial(self._ask_again, attempt)
+            self._loop.at(self._loop.now() + SECONDS_BETWEEN_FAILURES, again)
         self._try_next()
+
+    def _may_be_chance(self, failure: Failure) -> bool:
+        """Tell whether a resolver may know better in a moment, and no other one says the same."""
+        return (
+            failure.rcode == SERVFAIL
+            and not self._question.at
+            and not any(remark.dnssec for remark in failure.remarks)
+            and len([f for f in self._failures if f.fault is Fault.RCODE]) == 1
+            and self._loop.now() + SECONDS_BETWEEN_FAILURES < self._started + self._patience
+        )
+
+    def _ask_again(self, attempt: Attempt) -> None:
+        if attempt.rests:
+            attempt.rests = attempt.over = False
+            self._try_next()
 
     def _end(
         self,
@@ -149,11 +198,12 @@ class Lookup:
         misfits: int = 0,
         cut_off: bool = False,
     ) -> None:
-        servers = len(self._exchanges)
-        for exchange in self._exchanges:
+        servers = len(self._attempts)
+        for exchange, attempt in self._attempts.items():
+            attempt.rests = False
             exchange.close()
         # An exchange refers to its lookup: without this both would wait for the garbage collector.
-        self._exchanges.clear()
+        self._attempts.clear()
         self._last = None
         kind, name = self._question.rdtype.name, show_name(self._question.name)
         _log.debug("%s %s: %s, tries: %d", kind, name, outcome.value, self._tries)
@@ -182,15 +232,24 @@ class Lookups:
     """Asks every question once, side by side, and has an answer for all when the time is up."""
 
     def __init__(
-        self, loop: Loop, resolvers: Sequence[str], port: int, other_files: int = 0
+        self,
+        loop: Loop,
+        resolvers: Sequence[str],
+        port: int,
+        patience: float,
+        other_files: int = 0,
     ) -> None:
-        """Ask the resolvers at these addresses. Raise ``OSError`` if an address is none."""
+        """Ask the resolvers at these addresses, and bear their silence for ``patience`` seconds.
+
+        Raise ``OSError`` if an address is none.
+        """
         self._loop = loop
         self._port = port
+        self._patience = patience
         self._servers: dict[str, Server] = {}
         self._resolvers = [self._server(address) for address in resolvers]
         self._inside = {str(server) for server in self._resolvers if server.is_inside}
-        self._promises: dict[object, Promise[Answer]] = {}
+        self._promises: dict[Question, Promise[Answer]] = {}
         self._queue: collections.deque[Lookup] = collections.deque()
         # Without values it is a set that keeps its order.
         self._under_way: dict[Lookup, None] = {}
@@ -202,16 +261,12 @@ class Lookups:
         self, name: Name, rdtype: RdataType, at: str = "", unchecked: bool = False
     ) -> Promise[Answer]:
         """Return the answer to come: of the resolvers, or of the server ``at`` an address."""
-        # dnspython hashes a name octet by octet in Python; its labels are hashed by C.
-        labels = tuple(map(bytes.lower, name.labels))
-        # The labels themselves, if they are the same: a copy of each would be memory.
-        key = (name.labels if labels == name.labels else labels, rdtype, at, unchecked)
-        promise = self._promises.get(key)
+        question = Question(name, rdtype, at, unchecked)
+        promise = self._promises.get(question)
         if promise is None:
-            question = Question(name, rdtype, at, unchecked)
             servers = [self._server(at)] if at else self._resolvers
-            lookup = Lookup(question, servers, self._loop)
-            promise = self._promises[key] = lookup.promise
+            lookup = Lookup(question, servers, self._loop, self._patience)
+            promise = self._promises[question] = lookup.promise
             self._queue.append(lookup)
             self._loop.soon(self._fill)
         return promise

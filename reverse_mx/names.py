@@ -13,10 +13,43 @@ import dns.exception
 import dns.name
 from dns.rdatatype import AAAA, A, RdataType
 
-Name = dns.name.Name
+
+class Name(dns.name.Name):
+    """An absolute domain name, whoever chose it.
+
+    dnspython's hashes have no secret: thousands of names that collide would cost seconds in a set.
+    """
+
+    __slots__ = ()
+
+    @property
+    def canonical(self) -> tuple[bytes, ...]:
+        """The labels in lower case, as names are compared (RFC 4343, 3)."""
+        return tuple(map(bytes.lower, self.labels))
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Name) and self.canonical == other.canonical
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, other: Name) -> bool:
+        """Compare in canonical order, from the last label to the first (RFC 4034, 6.1)."""
+        return self.canonical[::-1] < other.canonical[::-1]
+
+    def parent(self) -> Name:
+        return Name(self.labels[1:])
 
 
-ROOT = dns.name.root
+def name_of(text: str) -> Name:
+    """Return the name that an ASCII text without escapes spells, with a final dot or without."""
+    return Name([*text.rstrip(".").encode("ascii").split(b"."), b""])
+
+
+ROOT = Name([b""])
 
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -25,10 +58,10 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
-ARPA = dns.name.from_text("arpa.")
-IN_ADDR = dns.name.from_text("in-addr.arpa.")
-IP6 = dns.name.from_text("ip6.arpa.")
-NOBODY = dns.name.from_text("nobody.invalid.")
+ARPA = name_of("arpa")
+IN_ADDR = name_of("in-addr.arpa")
+IP6 = name_of("ip6.arpa")
+NOBODY = name_of("nobody.invalid")
 
 
 def is_host_name(name: Name) -> bool:
@@ -46,7 +79,7 @@ def is_host_name(name: Name) -> bool:
 
 def reverse_name(address: Address) -> Name:
     """Return the name of an address in in-addr.arpa or ip6.arpa (RFC 1035, 3.5; RFC 3596, 2.5)."""
-    return dns.name.from_text(address.reverse_pointer)
+    return name_of(address.reverse_pointer)
 
 
 def is_private_reverse(name: Name) -> bool:
@@ -240,7 +273,7 @@ def meant_host(target: Name, domain: Name) -> Optional[Name]:
 
 def _host_other_than(text: str, name: Name) -> Optional[Name]:
     try:
-        host = dns.name.from_text(f"{text}.")
+        host = name_of(text)
     except dns.exception.DNSException:
         return None
     return host if is_host_name(host) and not is_nobodys(host) and host != name else None

@@ -20,7 +20,7 @@ from nagiosplugin.state import ServiceState
 from reverse_mx.exchange import Server
 from reverse_mx.facts import Sender
 from reverse_mx.findings import FINDINGS, STAGES, STATES
-from reverse_mx.lookups import MOST_TRIES, TRY_SECONDS
+from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE
 from reverse_mx.names import ROOT, Address, Name, Network, parse_address
 from reverse_mx.text import idna_codec, os_reason, printable, wrap
 
@@ -130,7 +130,7 @@ def make_parser(version: str) -> Parser:
         type=timeout_argument,
         default=10.0,
         help="the whole check has ended by then (%(default)g; fractions allowed); a lookup gives up"
-        f" after {MOST_TRIES * TRY_SECONDS:g} s of silence",
+        f" after {SILENCE_SHARE:g} of it in silence, or after {MOST_SILENCE:g} s",
     )
     parser.add_argument(
         "--state",
@@ -270,7 +270,7 @@ def _name_argument(text: str, expected: str) -> Name:
     if wrong:
         raise _wrong(text, f"has {printable(wrong[0])} in it; {expected}")
     try:
-        name = dns.name.from_unicode(text, idna_codec=idna_codec())
+        name = Name(dns.name.from_unicode(text, idna_codec=idna_codec()).labels)
     except dns.name.EmptyLabel:
         raise _wrong(text, f"has an empty label; {expected}") from None
     except dns.name.LabelTooLong:

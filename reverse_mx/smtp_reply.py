@@ -7,9 +7,8 @@ import re
 from typing import NamedTuple, Optional
 
 import dns.exception
-import dns.name
 
-from reverse_mx.names import Name, is_host_name
+from reverse_mx.names import Name, is_host_name, name_of
 from reverse_mx.values import Value
 
 # RFC 5321, 4.2: a code alone, with a blank and text, or with a hyphen where more lines follow.
@@ -112,7 +111,7 @@ class Greeting(Value):
         for line in self.lines:
             match = re.match(_HOST, line.text)
             try:
-                names += [dns.name.from_text(match[1].decode("ascii"))] if match else []
+                names += [name_of(match[1].decode("ascii"))] if match else []
             except dns.exception.DNSException:
                 continue
         return tuple(dict.fromkeys(name for name in names if is_host_name(name)))

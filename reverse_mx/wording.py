@@ -10,7 +10,7 @@ import dns.rcode
 from dns.rdatatype import MX, NS, PTR, SOA
 
 from reverse_mx.addresses import behind_translation, kind_of, private_by, unusable_as
-from reverse_mx.answer import Answer, Content, ExtendedError, Failure, Fault, Outcome, Question
+from reverse_mx.answer import Answer, Content, Failure, Fault, Outcome, Question
 from reverse_mx.causes import Newer
 from reverse_mx.cures import Cure, Greet, Hint, Reload
 from reverse_mx.facts import (
@@ -28,6 +28,7 @@ from reverse_mx.facts import (
     ZoneAnswers,
 )
 from reverse_mx.findings import LeftOut, Problem
+from reverse_mx.message import Defect, ExtendedError
 from reverse_mx.names import (
     ARPA,
     ROOT,
@@ -471,24 +472,33 @@ def reason(answer: Answer) -> str:
     return "; ".join(reasons)
 
 
+_DEFECTS = {
+    Defect.SHORT: "it ends too early",
+    Defect.NAME: "a name in it is none",
+    Defect.RECORD: "a record in it is none of its type",
+    Defect.OPTIONS: "its EDNS options are none",
+    Defect.COSTLY: "takes too long to read",
+}
+
+
 def failure(failure: Failure) -> str:
     """Return what kept one server from answering."""
     if failure.fault is Fault.UNREACHABLE:
         return os_reason(failure.error)
     if failure.fault is Fault.MALFORMED:
-        return f"malformed answer ({printable(failure.text)})"
+        assert failure.defect is not None
+        return f"malformed answer ({_DEFECTS[failure.defect]})"
     if failure.fault is Fault.TRUNCATED:
         return "truncated answer, even over TCP"
     if failure.fault is Fault.NO_TCP:
-        before = "forged answers" if failure.forged else "truncated answer"
         why = os_reason(failure.error) if failure.error else "connection closed"
-        return f"{before}, and over TCP {why}"
+        return f"truncated answer, and over TCP {why}"
     if failure.fault is Fault.RCODE:
         said = dns.rcode.to_text(dns.rcode.Rcode.make(failure.rcode))
     elif failure.fault is Fault.ALIASES:
         said = f"CNAME loop or too long a chain ({', '.join(map(show_name, failure.names))})"
     elif failure.fault is Fault.CONTRADICTORY:
-        said = f"contradictory answer ({printable(failure.text)})"
+        said = "contradictory answer (NXDOMAIN, and records)"
     elif failure.fault is Fault.BESIDE:
         said = "records of other names"
     elif failure.names:
@@ -502,7 +512,7 @@ def remarks(remarks: Sequence[ExtendedError]) -> str:
     """Return Extended DNS Errors in words (RFC 8914)."""
     return "".join(
         f" (EDE {remark.code} {_meaning(remark.code)}"
-        f"{': ' + printable(remark.text) if remark.text else ''})"
+        f"{': ' + show_octets(remark.text) if remark.text else ''})"
         for remark in remarks
     )
 

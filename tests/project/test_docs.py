@@ -99,9 +99,10 @@ def ok_and_critical() -> str:
 
 
 def lookups(zone: str, *arguments: str, which: str = "") -> str:
-    """What -vv has more than -v, or of that the lookups of one type."""
+    """What -vv has more than -v, or of that the walk's own lookups of one type."""
     _, _, text = run(zone, *arguments, "-vv").partition("lookups\n")
-    lines = "".join(re.findall(rf"(?m)^  {which}.*\n", text))
+    without = "checking disabled" if which else "^"
+    lines = "".join(re.findall(rf"(?m)^  {which}(?!.*{without}).*\n", text))
     return fenced(f"$ check_reverse_mx {shlex.join((*arguments, '-vv'))}\n...\nlookups\n{lines}")
 
 

@@ -826,7 +826,8 @@ def test_resolver_that_answers_nothing_is_the_cause(plugin: Plugin, verbosity: s
 
 
 def test_cause_that_there_was_no_time_for_says_so(plugin: Plugin) -> None:
-    with NameServer(zone(MAIL + "! 192.0.2.25 PTR drop")) as server:
+    slow = "! example.com. MX delay 0.9\n! 192.0.2.25 PTR drop\n"
+    with NameServer(zone(MAIL + slow)) as server:
         output = plugin.ask(server, "-v", "-t", "2", "-d", "example.com")
     assert (
         "cause: not looked for, as the time was up; a longer --timeout leaves some meanwhile:"
