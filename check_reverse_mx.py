@@ -30,6 +30,7 @@ from typing import Any, NoReturn, Optional
 gc.disable()
 try:
     import nagiosplugin
+    from dns.rdatatype import AAAA, MX, PTR, A
     from nagiosplugin.state import Ok, ServiceState
 
     from reverse_mx.addresses import private_by, unusable_as
@@ -229,6 +230,14 @@ class GreetingContext(FindingsContext):
             yield "banner-mismatch", None
 
 
+INCONSISTENT = {
+    PTR: "inconsistent-ptr",
+    MX: "inconsistent-mx",
+    A: "inconsistent-address",
+    AAAA: "inconsistent-address",
+}
+
+
 class ZoneContext(FindingsContext):
     """Judges the authoritative servers of a zone: whether they answer, and agree."""
 
@@ -239,8 +248,8 @@ class ZoneContext(FindingsContext):
                 yield "lame-server", answer
             if answer.late:
                 yield "dns-timeout", answer
-        if len(fact.contents) > 1:
-            yield f"inconsistent-{fact.question.rdtype.name.lower()}", None
+        if len(fact.contents) > 1 and not fact.varies:
+            yield INCONSISTENT[fact.question.rdtype], None
 
 
 class ReverseMX(nagiosplugin.Resource):
@@ -384,6 +393,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
             "mx-zone": ZoneContext("mx-zone", policy),
             "spf": SpfContext("spf", policy),
             "host": HostContext("host", policy),
+            "host-zone": ZoneContext("host-zone", policy),
             "address": AddressContext("address", policy, own),
             "greeting": GreetingContext("greeting", policy),
             "ptr-zone": ZoneContext("ptr-zone", policy),

@@ -158,6 +158,7 @@ class Cures:
             "generic-ptr": self._unwanted_ptr,
             "inconsistent-ptr": _inconsistent,
             "inconsistent-mx": _inconsistent,
+            "inconsistent-address": _inconsistent,
             "lame-server": _lame_server,
             "spf-error": _spf_error,
             "smtp-silent": _smtp_silent,

@@ -191,7 +191,8 @@ class MailHost(Value):
     """A host that mail goes to or comes from; ``domain`` is the owner of the MX records, if any.
 
     ``answers`` are those of its address lookups, none for a target that is no name. ``shared`` are
-    addresses that an earlier mail host has too.
+    addresses that an earlier mail host has too. ``zone_answers`` are what the servers of its zone
+    say of them themselves, if they were asked.
     """
 
     domain: Optional[Name]
@@ -199,6 +200,7 @@ class MailHost(Value):
     answers: tuple[Answer, ...]
     addresses: tuple[MailAddress, ...] = ()
     shared: tuple[Address, ...] = ()
+    zone_answers: tuple[ZoneAnswers, ...] = ()
 
     @property
     def name(self) -> Optional[Name]:
@@ -277,6 +279,8 @@ class Subject(Value):
             yield "spf", self.spf
         for host in self.hosts:
             yield "host", host
+            for answers in host.zone_answers:
+                yield "host-zone", answers
             for address in host.addresses:
                 yield "address", address
                 if address.greeting is not None:
@@ -293,6 +297,8 @@ class Subject(Value):
             yield from self.zone_answers.edges
         for host in self.hosts:
             yield from host.edges
+            for answers in host.zone_answers:
+                yield from answers.edges
             for address in host.addresses:
                 yield from address.edges
                 for answers in address.iprev.zone_answers:
@@ -470,6 +476,18 @@ class ZoneAnswers(Value):
     @property
     def all_lame(self) -> bool:
         return bool(self.answers) and not self.left_out and all(a.lame for a in self.answers)
+
+    @property
+    def varies(self) -> bool:
+        """Whether addresses differ as those do that rotate or follow the asker.
+
+        The servers have the same version of the zone, and none of them lacks the record.
+        """
+        contents = self.contents
+        serials = {answer.serial for group in contents.values() for answer in group}
+        lacking = any(content.missing for content in contents)
+        kind = self.question.rdtype in (A, AAAA)
+        return kind and len(contents) > 1 and len(serials) == 1 and not lacking
 
     @property
     def alias(self) -> Optional[Name]:

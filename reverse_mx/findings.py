@@ -231,6 +231,13 @@ FINDINGS = {
             option="authoritative",
         ),
         Finding(
+            "inconsistent-address",
+            Critical,
+            "the name servers of a mail host of your own give different addresses, with different"
+            " serials, or one lacks them.",
+            option="authoritative",
+        ),
+        Finding(
             "lame-server",
             Warn,
             "a name server that a zone lists does not answer, refuses, or is not authoritative.",

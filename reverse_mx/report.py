@@ -247,9 +247,14 @@ class ChainSummary(nagiosplugin.Summary):
 
     def _draw(self, judgements: Iterable[Judgement]) -> Iterator[str]:
         """Yield the links of a chain, an address with its state."""
+        drawn: set[str] = set()
         for judgement in judgements:
             kind = _kind_of(judgement)
             depth, lines = self._chain.link(kind, _fact(judgement))
+            if kind == "host-zone":
+                # Mostly it is the domain's, and the same for each host and family.
+                lines = [line for line in lines if line not in drawn]
+            drawn.update(lines)
             state = f"{_ball(judgement.state)} " if kind == "address" else ""
             yield from (f"{STEP * depth}{state}{line}" for line in lines)
 
@@ -333,7 +338,7 @@ class Chain:
             return 2, [self._address(fact)]
         if kind == "greeting":
             return 3, [f"SMTP: {show_greeting(fact.greeting)}"]
-        return 1 if kind == "mx-zone" else 3, self._zone(fact)
+        return {"mx-zone": 1, "host-zone": 2, "ptr-zone": 3}[kind], self._zone(fact)
 
     def _subject(self, fact: Subject) -> str:
         ignored = [
@@ -387,7 +392,13 @@ class Chain:
             for answer in fact.answers
             if unasked(answer)
         ]
-        return [f"zone {self._wording.name(fact.zone.name)}, {what} asked{more}", *passed_over]
+        question = show_question(fact.question)
+        varies = [f"{STEP}{question} varies between them, as it may with one serial"] * fact.varies
+        return [
+            f"zone {self._wording.name(fact.zone.name)}, {what} asked{more}",
+            *passed_over,
+            *varies,
+        ]
 
 
 def _no_record(answer: Answer) -> str:

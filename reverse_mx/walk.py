@@ -31,6 +31,7 @@ from reverse_mx.names import (
     Name,
     Network,
     is_host_name,
+    is_related,
     rdtype_of,
     reverse_name,
 )
@@ -223,6 +224,7 @@ class Walk:
         followed = [target for target in wanted if target.name in names][: self._bounds.records]
         left_out = {target.name for target in wanted} - {target.name for target in followed}
         looked_up = start(side_by_side(self._look_up(t, addresses) for t in followed))
+        asked = start(side_by_side(self._ask_own(subject, target) for target in followed))
         allowed = _spf_targets(await spf if spf is not None else None)
         answers = [
             *await looked_up,
@@ -230,8 +232,10 @@ class Walk:
         ]
         domain = None if subject.mx is None else subject.mx.owner
         hosts = [
-            MailHost(domain, target, tuple(own))
-            for target, own in zip([*followed, *allowed], answers)
+            MailHost(domain, target, tuple(own), zone_answers=said)
+            for target, own, said in zip(
+                [*followed, *allowed], answers, [*await asked, *(() for _ in allowed)]
+            )
         ]
         iprevs, greetings = await addresses.walked([h for h in hosts if not h.is_helo])
         return subject.replace(
@@ -240,6 +244,21 @@ class Walk:
             left_out_addresses=len(addresses.left_out),
             ignored_hosts=len({t.name for t in targets} - {t.name for t in wanted}),
             ignored_addresses=len(addresses.ignored),
+        )
+
+    async def _ask_own(self, subject: Subject, target: Target) -> tuple[ZoneAnswers, ...]:
+        """Ask the servers of its zone for the addresses of a host, if it is the user's own."""
+        name = target.name
+        own = name is not None and (subject.mx is None or is_related(name, subject.of))
+        if self._zone_servers is None or name is None or not own or not is_host_name(name):
+            return ()
+        answers = [await self._lookups.ask(name, rdtype) for rdtype in self._rdtypes]
+        asked = await side_by_side(
+            self._zone_servers.ask(name, answer.question.rdtype, alias=bool(answer.aliases))
+            for answer in answers
+        )
+        return tuple(
+            said for said, answer in zip(asked, answers) if said.answers or not answer.failed
         )
 
     async def _look_up(self, target: Target, addresses: _Addresses) -> list[Answer]:

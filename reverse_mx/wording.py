@@ -100,6 +100,7 @@ class Wording:
             "dns-timeout": self._timeout,
             "inconsistent-ptr": self._inconsistent,
             "inconsistent-mx": self._inconsistent,
+            "inconsistent-address": self._inconsistent,
             "lame-server": self._lame_server,
             "spf-error": self._spf_error,
             "smtp-silent": self._smtp_silent,

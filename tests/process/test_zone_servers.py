@@ -297,3 +297,55 @@ def test_alias_that_is_the_root_is_no_crash(program: Program) -> None:
     output = ask(program, both(text))
     assert output.stderr == ""
     assert "[missing-ptr]" in output.status
+
+
+# The addresses of the user's own mail hosts.
+
+
+@pytest.mark.parametrize(
+    ("second", "code", "says"),
+    [
+        pytest.param(
+            GOOD.replace("mail.example.com. A 192.0.2.25", "mail.example.com. TXT gone"),
+            2,
+            "ns2.isp.example (192.0.2.52, serial 7) has no A (NODATA) [inconsistent-address]",
+            id="crit-one-lacks-the-record",
+        ),
+        pytest.param(
+            GOOD.replace("A 192.0.2.25", "A 192.0.2.99").replace(
+                "example.com. SOA ns1.isp.example. noc.isp.example. 7",
+                "example.com. SOA ns1.isp.example. noc.isp.example. 6",
+            ),
+            2,
+            "ns2.isp.example (192.0.2.52, serial 6) has A 192.0.2.99 [inconsistent-address]",
+            id="crit-one-has-the-old-address",
+        ),
+    ],
+)
+def test_addresses_of_own_host_that_differ(
+    program: Program, second: str, code: int, says: str
+) -> None:
+    output = ask(program, {**both(GOOD), SECOND: second + AUTHORITY})
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: A of mail.example.com differs between the name servers"
+        " of example.com: ns1.isp.example (192.0.2.51, serial 7) has A 192.0.2.25; " + says
+    )
+    assert output.code == code
+
+
+def test_addresses_that_rotate_are_a_note(program: Program) -> None:
+    second = GOOD.replace("A 192.0.2.25", "A 192.0.2.99")
+    output = ask(program, {**both(GOOD), SECOND: second + AUTHORITY}, "-v")
+    assert output.status == SOUND
+    assert "      A mail.example.com varies between them, as it may with one serial" in output.long
+
+
+def test_addresses_of_a_providers_host_are_not_compared(program: Program) -> None:
+    texts = [
+        text.replace("mail.example.com.", "mx.isp.example.")
+        + "\nisp.example. SOA ns1.isp.example. noc.isp.example. 1 60 60 60 60"
+        + "\nisp.example. NS ns1.isp.example.\nisp.example. NS ns2.isp.example.\n"
+        for text in (GOOD, GOOD.replace("A 192.0.2.25", "A 192.0.2.99"))
+    ]
+    servers = {RESOLVER: texts[0], FIRST: texts[0] + AUTHORITY, SECOND: texts[1] + AUTHORITY}
+    assert ask(program, servers).status == SOUND
