@@ -70,7 +70,7 @@ _MISNAMED = {
 }
 # They are compiled at their first use, which few runs have.
 _TERM = r"([+?~-]*)([A-Za-z][A-Za-z0-9-]*)([:=]+)(.*)"
-_HOST = r"(?=.*[g-z])[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_-]+)+\.?"
+_HOST = r"[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_-]+)*\.[a-z][a-z0-9-]*\.?"
 _BOUNDARY = r"(?i)(?<![+?~-])(?=[+?~-]?(?:ip4:|ip6:|include:|exists:|redirect=))|(?=[+?~-]all\Z)"
 _ALMOST = r"(?is)[^a-z0-9]*(?:v[\s:=]*)?spf[\s=v]*1(?![0-9.])[\s,;:]*(.*)"
 
@@ -82,7 +82,12 @@ def mended(text: str, owner: Name) -> Optional[str]:
     if len(words) > MOST_WORDS:
         return None
     terms = _Mending(owner).words(words, MOST_STEPS)
-    return None if terms is None else _record(_once(terms), owner)
+    # That everybody may send is never guessed.
+    if terms is None or not {"all", "+all"}.intersection(map(str.lower, terms)) <= {
+        word.lower() for word in words
+    }:
+        return None
+    return _record(_once(terms), owner)
 
 
 def almost(answer: Answer) -> list[str]:
@@ -236,7 +241,7 @@ def _readings(
     if plain != word:
         yield 1, 0, plain.split()
         return
-    yield from _joined(terms, rest)
+    yield from _joined(terms, rest, valid)
     if re.fullmatch(r"[-+?~.,:;|()]+", word):
         yield 1, 0, []
     for part in (
@@ -253,11 +258,18 @@ def _readings(
     yield from ((1, 0, reading) for reading in _renamed(word))
 
 
-def _joined(terms: Sequence[str], rest: Sequence[str]) -> Iterator[_Reading]:
+def _joined(
+    terms: Sequence[str], rest: Sequence[str], valid: Callable[[str], bool]
+) -> Iterator[_Reading]:
     """Yield a word with its neighbours: there is a blank too many."""
     word, *following = rest[:2]
     bare = word.lower().lstrip("+?~-")
     for after in following:
+        named = re.match(r"[+?~-]?([A-Za-z][A-Za-z0-9-]*)[:=]", after)
+        name = named[1].lower() if named else ""
+        alone = name in SPF_TERMS or name in _MISNAMED
+        if bare and (alone or (valid(after) and valid(word.rstrip(":=/")))):
+            continue  # a term of its own belongs to nothing before it
         if word[-1] in ":=/" or not bare or after[0] in ":=/":
             yield 2, 0, [word + after]
         if bare in ("redirect", "exp"):
@@ -342,7 +354,7 @@ def typed(text: str) -> str:
         pass  # it was typed anew before
     except UnicodeDecodeError:
         text = text.encode("latin-1").decode("cp1252", "replace")
-    return text.translate(_TABLE)
+    return text.replace("\\032", " ").translate(_TABLE)
 
 
 def _once(words: Sequence[str]) -> list[str]:

@@ -118,6 +118,8 @@ MEANT = {
     "a:": "a",
     "mx:": "mx",
     "mx:/24": "mx/24",
+    "mx: include:_spf.example.net": "mx include:_spf.example.net",
+    r"ip4:192.0.2.40\032a": "ip4:192.0.2.40 a",
     "mx/024": "mx/24",
     "a/24/64": "a/24//64",
     "a:out.example.net:25": "a:out.example.net",
@@ -213,6 +215,7 @@ UNTOLD = [
     "exists:%{i",
     "include:",
     "ip4:",
+    "all:",
 ]
 
 
