@@ -19,6 +19,7 @@ from typing import NamedTuple
 import dns.name
 import pytest
 
+from tests.helpers.alone import be_alone
 from tests.helpers.nameserver import NameServer
 from tests.trials.fuzz import run_plugin
 
@@ -237,4 +238,5 @@ def main(number: str) -> None:
 
 
 if __name__ == "__main__":
+    be_alone("tests.scenarios.test_cures")
     main(*sys.argv[1:])
