@@ -967,3 +967,23 @@ def test_names_of_a_provider_are_one_line_without_a_record(plugin: Plugin) -> No
         "    [OK] 192.0.2.25 PTR a1.hosts.example A 192.0.2.25",
         "    [OK] 192.0.2.26 PTR a2.hosts.example A 192.0.2.26",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "scored"),
+    [
+        pytest.param("dsl-192-0-2-25.isp.example", True, id="decimal"),
+        pytest.param("25.2.0.192.isp.example", True, id="reversed"),
+        pytest.param("static-192-0-2-25.isp.example", False, id="static"),
+        pytest.param("192-0-2-25.fixed.isp.example", False, id="fixed"),
+        pytest.param("c0000219.isp.example", False, id="hexadecimal"),
+    ],
+)
+def test_rdns_dynamic_is_told_of_names_that_its_rules_do_not_except(
+    plugin: Plugin, name: str, scored: bool
+) -> None:
+    text = f"example.com. MX 10 {name}.\n{name}. A 192.0.2.25\n192.0.2.25 PTR {name}."
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v")
+    assert "generic-ptr" in output.status
+    assert ("SpamAssassin scores RDNS_DYNAMIC" in " ".join(output.long)) is scored
