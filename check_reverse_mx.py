@@ -14,7 +14,15 @@ from __future__ import annotations
 import os
 import sys
 
-from reverse_mx.process import Ending
+try:
+    from reverse_mx.process import Ending
+except ImportError as missing:
+    # A traceback would end with exit code 1, which a scheduler takes for a WARNING.
+    print(
+        f"REVERSE_MX UNKNOWN - {missing}: check_reverse_mx.py needs the folder reverse_mx beside"
+        " it; make plugin makes one file of both"
+    )
+    sys.exit(3)
 
 # The libraries take longer to load than a check to run. Who imports this module for another
 # purpose than to run it keeps the handlers.
@@ -58,7 +66,6 @@ try:
     from reverse_mx.wording import Wording
     from reverse_mx.zone_servers import ZoneServers
 except ImportError as missing:
-    # A traceback would end with exit code 1, which a scheduler takes for a WARNING.
     print(
         f"REVERSE_MX UNKNOWN - {missing}: install nagiosplugin and dnspython"
         " (Debian: python3-nagiosplugin python3-dnspython)"
