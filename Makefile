@@ -1,6 +1,7 @@
 # make demo   the plugin at work on a small name server of its own, in a minute
 # make test   what every change is held to, in minutes; it needs no daemon and no Debian package
 # make test-world   the plugin among real name servers, receivers, schedulers and packages
+# make plugin [PYTHON=/usr/bin/python3]   one file to drop in, dist/check_reverse_mx, for that Python
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
@@ -12,7 +13,7 @@
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
-  postfix python3-dnspython python3-nagiosplugin unbound $(BENCH_DEBIAN)
+  postfix python3-dnspython python3-idna python3-nagiosplugin unbound $(BENCH_DEBIAN)
 PIP = -m pip install --quiet --disable-pip-version-check
 # What is installed is pinned to versions and hashes.
 LOCKS = tests/requirements
@@ -21,7 +22,8 @@ SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test test-world deb docs man completion scale bench fuzz mutation lock loss check-tools clean
+.PHONY: demo test test-world plugin deb docs man completion scale bench fuzz mutation lock loss
+.PHONY: check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python -m tests.trials.demo
@@ -41,6 +43,11 @@ test-world: check-tools .venv/.test .venv-oldest/.test .venv-bench/.made .venv-p
 scale: check-tools .venv/.demo
 	$(PYTHON) tests/helpers/debian.py .debian icinga2-bin
 	.venv/bin/python -m tests.trials.scale
+
+# For the Python that has Debian's libraries, and not for the first in the PATH.
+plugin: PYTHON = /usr/bin/python3
+plugin:
+	$(PYTHON) tools/one_file.py dist/check_reverse_mx
 
 deb: .venv/.docs
 	.venv/bin/python tools/deb.py

@@ -256,6 +256,7 @@ if __name__ == '__main__':
     sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
     sys.exit(main())
 """
+FORMS = ("source", "one file", "console script")
 # Steps in which the whole run is gone through, until it has ended twice before the interrupt.
 MOMENTS = 12
 
@@ -267,22 +268,24 @@ def is_caught(process: subprocess.Popen[str]) -> bool:
     return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def commands(program: Program, folder: Path) -> dict[str, list[str]]:
-    """Return how the plugin is run: as the one file, and as pip installs it."""
-    script = folder / "check_reverse_mx"
-    script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{CONSOLE_SCRIPT}")
-    return {
-        "file": [str(program.python), str(program.file)],
-        "console script": [str(program.python), str(script)],
-    }
+def command_of(form: str, program: Program, folder: Path) -> list[str]:
+    """Return how the plugin is run in that form."""
+    file = folder / "check_reverse_mx"
+    if form == "source":
+        file = program.file
+    elif form == "one file":
+        subprocess.run([program.python, ROOT / "tools" / "one_file.py", file], check=True)
+    else:
+        file.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{CONSOLE_SCRIPT}")
+    return [str(program.python), str(file)]
 
 
-@pytest.mark.parametrize("form", ["file", "console script"])
+@pytest.mark.parametrize("form", FORMS)
 @INTERRUPTS
 def test_interrupt_at_any_moment_gives_one_line(
     program: Program, number: signal.Signals, form: str, tmp_path: Path
 ) -> None:
-    command = commands(program, tmp_path)[form]
+    command = command_of(form, program, tmp_path)
     with NameServer(ONE_HOST + "! * * delay 0.02") as server:
         command += ["-s", server.address, "-p", str(server.port), "-d", "example.com"]
         start_command(command).communicate()  # what is compiled only once is compiled now
@@ -468,7 +471,8 @@ def report() -> str:
     program = Program()
     with NameServer(ONE_HOST) as server, tempfile.TemporaryDirectory() as folder:
         where = ["-s", server.address, "-p", str(server.port), "-d", "example.com"]
-        for form, command in commands(program, Path(folder)).items():
+        for form in FORMS:
+            command = command_of(form, program, Path(folder))
             until_caught([*command, *where])  # what is compiled only once is compiled now
             times = [until_caught([*command, *where]) for _ in range(20)]
             before, total = (statistics.median(column) * 1000 for column in zip(*times))

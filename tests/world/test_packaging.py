@@ -338,13 +338,14 @@ def test_removed_package_leaves_nothing(deb: Path) -> None:
         assert files() ^ before == set()
 
 
-def test_readme_installs_with_debians_libraries() -> None:
+def test_readme_installs_with_debians_libraries(source: Path) -> None:
     with Chroot(FOLDER) as chroot:
-        apt(chroot)
+        apt(chroot, "make")
         (chroot.root / INSTALLED.lstrip("/")).parent.mkdir(parents=True)
-        shutil.copy(ROOT / "check_reverse_mx.py", chroot.root / "root")
+        shutil.copytree(source, chroot.root / "root" / "source")
         for command in way("one file"):
-            chroot.run("sh", "-ec", command, network=True)
+            chroot.run("sh", "-ec", f"cd source; {command}", network=True)
+        shutil.rmtree(chroot.root / "root" / "source")
         with chroot.name_server(ZONE):
             ended = chroot.run(INSTALLED, "-d", "example.com", check=False)
     assert (ended.stdout.partition(" | ")[0], ended.stderr, ended.returncode) == (OK, "", 0)
