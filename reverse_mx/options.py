@@ -8,8 +8,8 @@ import errno
 import ipaddress
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from typing import NoReturn, Optional, Union
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn, Optional, Union
 
 import dns.exception
 import dns.name
@@ -22,6 +22,7 @@ from reverse_mx.facts import Sender
 from reverse_mx.findings import FINDINGS, STAGES, STATES
 from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE
 from reverse_mx.names import ROOT, Address, Name, Network, parse_address
+from reverse_mx.process import TIMEOUT
 from reverse_mx.text import idna_codec, os_reason, printable, wrap
 
 
@@ -33,10 +34,15 @@ class Parser(argparse.ArgumentParser):
     """
 
     def error(self, message: str) -> NoReturn:
-        # argparse names an option by all its strings.
+        # argparse names an option by all its strings, and echoes two kinds of argument raw.
         message = message.replace("-d/-H/--domain", "-d/--domain")
-        if message.startswith("unrecognized"):
-            message += "; expected -d DOMAIN and options, see -h"
+        unknown = re.fullmatch("(?s)(unrecognized arguments: )(.*)", message)
+        valued = re.fullmatch("(?s)(argument [^:]+: )ignored explicit argument .(.*).", message)
+        if unknown:
+            expected = "expected -d DOMAIN and options, see -h"
+            message = f"{unknown[1]}{printable(unknown[2])}; {expected}"
+        elif valued:
+            message = f"{valued[1]}takes no value, and has {printable(valued[2], 60)}"
         print("REVERSE_MX UNKNOWN -", " ".join(message.split()))
         self.exit()
 
@@ -45,10 +51,29 @@ class Parser(argparse.ArgumentParser):
         sys.exit(3)
 
 
+class Extend(argparse.Action):
+    """Adds to the values of an option; argparse's own actions copy those before, each time."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: Optional[str] = None,
+    ) -> None:
+        getattr(namespace, self.dest).extend(values if self.nargs else [values])
+
+
 def parse(arguments: Sequence[str], version: str) -> argparse.Namespace:
     """Return the options that the arguments give; a wrong one ends the program."""
     parser = make_parser(version)
-    options = parser.parse_args(expand_files(arguments, parser))
+    options: Optional[argparse.Namespace] = None
+    expanded = with_values(expand_files(arguments, parser))
+    if {"-4", "-6"} <= set(expanded):
+        parser.error("argument -6: not allowed with argument -4")
+    for part in in_parts(expanded):
+        options = parser.parse_args(part, options)
+    assert options is not None
     if not options.domains and not options.senders:
         parser.error("argument -d/--domain: none given; expected a mail domain, or --sender")
     for option in ("spf", "smtp"):
@@ -80,7 +105,7 @@ def make_parser(version: str) -> Parser:
         metavar="DOMAIN",
         type=domain_argument,
         nargs="+",
-        action="extend",
+        action=Extend,
         default=[],
         help="mail domain; repeatable; @FILE reads arguments from a file, one a line",
     )
@@ -90,7 +115,8 @@ def make_parser(version: str) -> Parser:
         dest="servers",
         metavar="ADDRESS",
         type=server_argument,
-        action="append",
+        action=Extend,
+        default=[],
         help="resolver to ask instead of the system's; repeatable",
     )
     parser.add_argument(
@@ -128,7 +154,7 @@ def make_parser(version: str) -> Parser:
         "--timeout",
         metavar="SECONDS",
         type=timeout_argument,
-        default=10.0,
+        default=TIMEOUT,
         help="the whole check has ended by then (%(default)g; fractions allowed); a lookup gives up"
         f" after {SILENCE_SHARE:g} of it in silence, or after {MOST_SILENCE:g} s",
     )
@@ -137,7 +163,7 @@ def make_parser(version: str) -> Parser:
         dest="states",
         metavar="FINDING=STATE",
         type=state_argument,
-        action="append",
+        action=Extend,
         default=[],
         help="override a finding's state (ok, warning, critical, unknown); repeatable",
     )
@@ -147,7 +173,7 @@ def make_parser(version: str) -> Parser:
         metavar="HOST|ADDRESS[=NAME]",
         type=sender_argument,
         nargs="+",
-        action="extend",
+        action=Extend,
         default=[],
         help="outbound host or address to hold to the same check, with the NAME that it gives in"
         " EHLO;"
@@ -163,7 +189,7 @@ def make_parser(version: str) -> Parser:
         metavar="HOST|NETWORK",
         type=ignore_argument,
         nargs="+",
-        action="extend",
+        action=Extend,
         default=[],
         help="leave out a host (shell pattern) or network, such as a provider's filter; repeatable",
     )
@@ -379,8 +405,11 @@ def state_argument(text: str) -> tuple[str, ServiceState]:
     return finding, STATES[state]
 
 
-# Characters of arguments that a file may have: some 300,000 domains.
-MOST_ARGUMENTS = 1 << 24
+# Characters that a file of arguments may have, and arguments that all files of a run may give.
+MOST_CHARACTERS = 1 << 24
+MOST_ARGUMENTS = 200_000
+# Arguments that argparse is given at once: its time grows with the square of their number.
+AT_ONCE = 200
 
 
 def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
@@ -390,29 +419,58 @@ def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
     """
     expanded: list[str] = []
     for argument in arguments:
-        option = expanded[-1] if expanded and expanded[-1].startswith("-") else ""
-        if option and re.match(r"-[\d.]", argument) and argument not in ("-4", "-6"):
-            # argparse would take a negative number for an option, as there is an option -4.
-            expanded[-1] += f"={argument}" if option.startswith("--") else argument
-            continue
         # An inverted range starts with @ too.
-        is_range = option in ("-w", "--warning", "-c", "--critical")
+        is_range = expanded and expanded[-1] in ("-w", "--warning", "-c", "--critical")
         if not argument.startswith("@") or is_range:
             expanded.append(argument)
             continue
-        try:
-            with open(argument[1:], encoding="utf-8") as file:
-                text = file.read(MOST_ARGUMENTS + 1)
-            if len(text) > MOST_ARGUMENTS:
-                raise OSError(errno.EFBIG, "")
-            lines = [line.strip() for line in text.splitlines()]
-        except (OSError, ValueError) as error:
-            reason = _os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
-            parser.error(f"argument {printable(argument, 60)}: cannot read this file: {reason}")
-        for line in lines:
+        shown = f"argument {printable(argument, 60)}"
+        for line in _lines(argument[1:], shown, parser):
             if line and not line.startswith("#"):
                 expanded += line.split(None, 1) if line.startswith("-") else [line]
+        if len(expanded) > MOST_ARGUMENTS:
+            parser.error(f"{shown}: more than {MOST_ARGUMENTS} arguments; split the check")
     return expanded
+
+
+def _lines(path: str, shown: str, parser: Parser) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+    except (OSError, ValueError) as error:
+        reason = _os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
+        parser.error(f"{shown}: cannot read this file: {reason}")
+    lines = text.removesuffix("\n").split("\n", MOST_ARGUMENTS)
+    if len(text) > MOST_CHARACTERS or len(lines) > MOST_ARGUMENTS:
+        parser.error(f"{shown}: cannot read this file: {os_reason(errno.EFBIG)}")
+    return map(str.strip, lines)
+
+
+def with_values(arguments: Iterable[str]) -> list[str]:
+    """Join negative numbers to their options.
+
+    argparse would take one for an option, as there is an option -4.
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        option = joined[-1] if joined else ""
+        is_number = re.match(r"-[\d.]", argument) and argument not in ("-4", "-6")
+        if is_number and re.fullmatch(r"-[A-Za-z]|--[a-z-]+", option):
+            joined[-1] += f"={argument}" if option.startswith("--") else argument
+        else:
+            joined.append(argument)
+    return joined
+
+
+def in_parts(arguments: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the arguments in parts, each of which begins with an option."""
+    part: list[str] = []
+    for argument in arguments:
+        if len(part) >= AT_ONCE and argument.startswith("-"):
+            yield part
+            part = []
+        part.append(argument)
+    yield part
 
 
 def system_servers(parser: Parser) -> list[str]:

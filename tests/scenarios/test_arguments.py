@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import random
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from reverse_mx.findings import FINDINGS
+from reverse_mx.options import MOST_ARGUMENTS, parse
+from reverse_mx.text import UNSAFE
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import Plugin, zone
 
@@ -294,6 +300,95 @@ def test_endless_file_is_refused(plugin: Plugin) -> None:
         "REVERSE_MX UNKNOWN - argument @/dev/zero: cannot read this file: file too large\n"
     )
     assert output.code == 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("-d d{}.example", id="domains"),
+        pytest.param("--state missing-ptr=ok", id="states"),
+        pytest.param("-s 127.0.0.1", id="servers"),
+        pytest.param("-v", id="flags"),
+    ],
+)
+def test_time_grows_with_the_lines_of_a_file_and_not_with_their_square(
+    plugin: Plugin, tmp_path: Path, line: str
+) -> None:
+    path = tmp_path / "arguments"
+    path.write_text("".join(line.format(number) + "\n" for number in range(50_000)))
+    began = time.process_time()
+    # What stands last is read last.
+    output = plugin(f"@{path}", "-p", "0")
+    assert time.process_time() - began < 5
+    assert output.stdout == (
+        "REVERSE_MX UNKNOWN - argument -p/--port: 0 is no port; expected a number from 1 to 65535\n"
+    )
+
+
+def test_as_many_arguments_as_may_be_are_taken_and_one_more_is_not(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    path = tmp_path / "arguments"
+    path.write_text("-v\n" * MOST_ARGUMENTS)
+    whole = plugin(f"@{path}", "-p", "0")
+    assert "-p/--port: 0 is no port" in whole.stdout
+    path.write_text("-v\n" * (MOST_ARGUMENTS // 2))
+    output = plugin(f"@{path}", "-v", f"@{path}")
+    assert output.stdout.startswith("REVERSE_MX UNKNOWN - argument @")
+    assert output.stdout.endswith(": more than 200000 arguments; split the check\n")
+    assert output.code == 3
+
+
+def test_option_that_excludes_another_is_found_however_far_apart_they_are(plugin: Plugin) -> None:
+    output = plugin("-4", *["-v"] * 1000, "-6", "-d", "example.com")
+    assert output.stdout == ("REVERSE_MX UNKNOWN - argument -6: not allowed with argument -4\n")
+
+
+HOSTILE = [
+    *("-", "--", "d", "4", "6", "v", "foo", "=", "|", "<", ">", "&", '"', "'", "`", "$", "\\"),
+    *("\x1b", "\n", "\u202e", "\udcff", "\xe9", "\0", "1", "%", ":", "/", ".", "@", "domain"),
+    *("spf", "state", "-t", "-w", "missing-ptr=ok", "ptr", " ", "a.b", "::1", "xn--", "*", "["),
+]
+OPTIONS = [
+    *("-d", "--domain", "-s", "--sender", "--spf", "--ignore", "-t", "-w", "-c", "--state"),
+    *("-4", "-6", "-v", "-p", "--smtp", "-V"),
+]
+OWN_APOSTROPHES = re.compile(r"\b(resolver|script)'s\b|'\*\.example\.com'")
+
+
+def test_no_argument_reaches_the_output_raw() -> None:
+    chance = random.Random(1)
+    for _ in range(20_000):
+        arguments: list[str] = []
+        for _ in range(chance.randrange(5)):
+            value = "".join(chance.choices(HOSTILE, k=chance.randrange(1, 6)))
+            option = chance.choice(OPTIONS)
+            arguments += chance.choice([[option], [option, value], [f"{option}={value}"], [value]])
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+            parse(arguments, "1")
+        line = OWN_APOSTROPHES.sub("", printed.getvalue().removesuffix("\n"))
+        assert not {c for c in line if not " " <= c <= "~" or c in UNSAFE - {"\\"}}, arguments
+
+
+def test_unknown_argument_is_shown_safe_to_print(plugin: Plugin) -> None:
+    output = plugin("--foo|x=1", "-d", "example.com")
+    assert output.stdout == (
+        "REVERSE_MX UNKNOWN - unrecognized arguments: --foo\\124x=1; expected -d DOMAIN and"
+        " options, see -h\n"
+    )
+
+
+def test_unknown_arguments_without_end_are_cut_off(plugin: Plugin) -> None:
+    output = plugin("-d", "example.com", "--foo" * 1000)
+    assert len(output.stdout) < 320
+
+
+def test_value_of_an_option_that_takes_none(plugin: Plugin) -> None:
+    output = plugin("--spf=<b>", "-d", "example.com")
+    assert output.stdout == (
+        "REVERSE_MX UNKNOWN - argument --spf: takes no value, and has \\060b\\062\n"
+    )
 
 
 def test_file_that_is_no_text(plugin: Plugin, tmp_path: Path) -> None:
