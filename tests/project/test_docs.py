@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import configparser
-import os
 import re
 import shlex
 import subprocess
@@ -26,12 +25,12 @@ from tests import ROOT
 from tests.helpers.alone import be_alone
 from tests.helpers.figures import DOCS, blocks, write_block
 from tests.helpers.nameserver import NameServer
+from tests.helpers.plugin import InProcess
 from tests.trials import demo
 
 README = ROOT / "README.md"
 DOCUMENTS = [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
 ICINGA = ROOT / "contrib" / "icinga2.conf"
-PLUGIN = ROOT / "check_reverse_mx.py"
 
 WITHOUT_PTR = """\
 example.com.       MX    10 mail.example.com.
@@ -73,10 +72,9 @@ f.example.net.  A  192.0.2.6
 def run(zone: str, *arguments: str) -> str:
     """The output of the plugin as with a resolver on 127.0.0.1, port 53."""
     with NameServer(zone) as server:
-        where = ("-s", server.address, "-p", str(server.port))
-        command = [sys.executable, str(PLUGIN), *where, *arguments]
-        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    return ended.stdout.replace(f"{server.address}#{server.port}", server.address)
+        # With the real clock, so that the times shown are some.
+        output = InProcess(real_clock=True).ask(server, *arguments)
+    return output.stdout.replace(f"{server.address}#{server.port}", server.address)
 
 
 def fenced(text: str) -> str:
@@ -113,10 +111,7 @@ def perfdata() -> str:
 
 
 def help_text() -> str:
-    command = [sys.executable, str(PLUGIN), "--help"]
-    environment = {**os.environ, "COLUMNS": "80"}
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
-    return fenced(ended.stdout)
+    return fenced(InProcess()("--help", env={"COLUMNS": "80"}).stdout)
 
 
 def findings() -> str:
