@@ -257,6 +257,8 @@ class ZoneContext(FindingsContext):
                 yield "dns-timeout", answer
         if len(fact.contents) > 1 and not fact.varies:
             yield INCONSISTENT[fact.question.rdtype], None
+        if fact.delegation is not None and fact.delegation.differs:
+            yield "inconsistent-ns", fact.delegation
 
 
 class ReverseMX(nagiosplugin.Resource):

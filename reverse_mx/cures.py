@@ -18,6 +18,7 @@ from dns.rdatatype import CNAME, MX, NS, PTR, TXT, RdataType
 from reverse_mx.addresses import unusable_as
 from reverse_mx.answer import Outcome
 from reverse_mx.facts import (
+    Delegation,
     Iprev,
     MailAddress,
     MailHost,
@@ -103,6 +104,14 @@ class Hint(enum.Enum):
     NO_IPV6 = enum.auto()
 
 
+class Delegate(NamedTuple):
+    """The delegation that a zone's own records ask of its parent."""
+
+    zone: Name
+    parent: Name
+    servers: tuple[Name, ...]
+
+
 class Cure(NamedTuple):
     """A change that mends a problem: what to do with what, and whose zone that is in.
 
@@ -112,7 +121,7 @@ class Cure(NamedTuple):
     """
 
     action: str
-    what: Union[Record, Reload, Greet, Hint, SpfStep, str]
+    what: Union[Record, Reload, Delegate, Greet, Hint, SpfStep, str]
     owner: Optional[Name]
     instead: bool = False
     guess: bool = False
@@ -159,6 +168,7 @@ class Cures:
             "inconsistent-ptr": _inconsistent,
             "inconsistent-mx": _inconsistent,
             "inconsistent-address": _inconsistent,
+            "inconsistent-ns": _inconsistent_ns,
             "lame-server": _lame_server,
             "spf-error": _spf_error,
             "smtp-silent": _smtp_silent,
@@ -502,6 +512,11 @@ def _inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
     if len(waiting) < len(stale):
         reloads.append(Reload(zone, _names(a for a in stale if a not in waiting)))
     return [Cure("fix", reload, zone) for reload in reloads]
+
+
+def _inconsistent_ns(fact: ZoneAnswers, delegation: Delegation) -> list[Cure]:
+    listed = tuple(server.name for server in fact.zone.servers)
+    return [Cure("fix", Delegate(fact.zone.name, delegation.parent, listed), None)]
 
 
 def _takes_new_one(answer: ServerAnswer, serial: Optional[int]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import ipaddress
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, Union
 
@@ -452,11 +453,60 @@ class ServerAnswer(Value):
         return self.answer.content if self.answer is not None else None
 
 
+class Delegation(Value):
+    """How one server of the parent zone delegates a zone: NS records and glue (RFC 1034, 4.2.1)."""
+
+    zone: Zone
+    parent: Name
+    server: Name
+    address: Address
+    answer: Answer
+
+    @property
+    def names(self) -> frozenset[Name]:
+        """The servers that it delegates to, none if it does not delegate the zone."""
+        delegation = self.answer.delegation
+        if delegation is None or self.answer.records or delegation[0] != self.zone.name:
+            return frozenset()
+        return frozenset(delegation[1])
+
+    @property
+    def further(self) -> list[Name]:
+        """The servers that the zone does not list."""
+        return sorted(self.names.difference(server.name for server in self.zone.servers))
+
+    @property
+    def lacking(self) -> list[Name]:
+        """The servers that the zone lists, and the parent does not."""
+        return sorted({server.name for server in self.zone.servers} - self.names)
+
+    @property
+    def stale_glue(self) -> list[tuple[Name, list[Address], list[Address]]]:
+        """The servers with glue of a family that has other addresses there, and both."""
+        return [
+            (server.name, sorted(glue), sorted(answer.addresses))
+            for server in self.zone.servers
+            for answer in server.answers
+            if not answer.failed
+            for glue in [self._glue(server.name, answer.question.rdtype)]
+            if glue and glue != set(answer.addresses)
+        ]
+
+    @property
+    def differs(self) -> bool:
+        named = bool(self.names) and not self.zone.left_out
+        return named and bool(self.further or self.lacking or self.stale_glue)
+
+    def _glue(self, name: Name, rdtype: Any) -> set[Address]:
+        records = (r for r in self.answer.authority if (r.owner, r.rdtype) == (name, rdtype))
+        return {ipaddress.ip_address(record.rdata.address) for record in records}
+
+
 class ZoneAnswers(Value):
     """What the authoritative servers of a zone say themselves to one question.
 
     ``lookups`` are those that the zone was looked for with. ``left_out`` of its servers, or of
-    their addresses, were too many to be asked.
+    their addresses, were too many to be asked. ``delegation`` is what the parent zone says.
     """
 
     question: Question
@@ -464,6 +514,7 @@ class ZoneAnswers(Value):
     answers: tuple[ServerAnswer, ...]
     lookups: tuple[Answer, ...] = ()
     left_out: int = 0
+    delegation: Optional[Delegation] = None
 
     @property
     def edges(self) -> Iterator[Edge]:

@@ -238,6 +238,13 @@ FINDINGS = {
             option="authoritative",
         ),
         Finding(
+            "inconsistent-ns",
+            Warn,
+            "the parent zone delegates to other name servers, or with other glue,"
+            " than the zone itself lists.",
+            option="authoritative",
+        ),
+        Finding(
             "lame-server",
             Warn,
             "a name server that a zone lists does not answer, refuses, or is not authoritative.",

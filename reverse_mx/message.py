@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import dns.exception
 import dns.rdata
 from dns.rdataclass import IN
-from dns.rdatatype import CNAME, DNAME, MX, NS, OPT, PTR, RRSIG, SOA, RdataType
+from dns.rdatatype import AAAA, CNAME, DNAME, MX, NS, OPT, PTR, RRSIG, SOA, A, RdataType
 
 from reverse_mx.names import Name
 
@@ -82,7 +82,7 @@ class Message(NamedTuple):
 
     ``answer`` has the records of the question's type and the aliases; ``strangers`` is whether
     there are such as no answer to it has. ``authority`` says in which zone the name is (SOA), or to
-    whom it is delegated (NS).
+    whom it is delegated (NS), to a question about that with the glue (A, AAAA).
     """
 
     flags: int
@@ -144,7 +144,10 @@ def read(wire: bytes, rdtype: RdataType) -> Message:
         reader.take(4)
     answer, passed = reader.records(counts[0], (rdtype, CNAME))
     authority, _ = reader.records(counts[1], (NS, SOA))
-    additional, _ = reader.records(counts[2], (OPT,))
+    wanted = (OPT, A, AAAA) if rdtype == NS else (OPT,)
+    additional, _ = reader.records(counts[2], wanted)
+    authority += [record for record in additional if record.rdtype != OPT]
+    additional = [record for record in additional if record.rdtype == OPT]
     if len(additional) > 1:  # RFC 6891, 6.1.1
         raise Malformed(Defect.OPTIONS)
     rcode = flags & RCODE

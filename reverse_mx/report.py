@@ -15,6 +15,7 @@ from reverse_mx.addresses import translated_by
 from reverse_mx.advice import Advisor, Line
 from reverse_mx.answer import Answer, Outcome, unique
 from reverse_mx.facts import (
+    Delegation,
     Edge,
     MailAddress,
     MailHost,
@@ -307,6 +308,8 @@ def _fault(subject: Optional[Subject], problem: Problem) -> object:
     if isinstance(fact, ZoneAnswers):
         # The zone of several addresses has the same lame server each time.
         server = (about.server, about.address) if isinstance(about, ServerAnswer) else None
+        if isinstance(about, Delegation):
+            return problem.finding, fact.zone.name
         return problem.finding, fact.zone.name, server or fact.question
     if isinstance(fact, MailHost) and problem.finding == "no-address":
         return problem.finding, fact.name

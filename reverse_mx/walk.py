@@ -133,7 +133,7 @@ class Iprevs:
             return ()
         owners = (ptr.question.name, *ptr.aliases)
         answers = await side_by_side(
-            self._zone_servers.ask(owner, PTR, alias=owner != owners[-1]) for owner in owners
+            self._zone_servers.inquire(owner, PTR, alias=owner != owners[-1]) for owner in owners
         )
         return tuple(answer for answer in answers if answer.answers or not ptr.failed)
 
@@ -207,7 +207,7 @@ class Walk:
         # A domain that does not exist is in its registry's zone, which is not at fault.
         if self._zone_servers is None or mx.outcome is Outcome.NXDOMAIN:
             return None
-        answers = await self._zone_servers.ask(mx.owner, MX)
+        answers = await self._zone_servers.inquire(mx.owner, MX)
         # It is said already that the domain cannot be looked up.
         return answers if answers.answers or not mx.failed else None
 
@@ -254,7 +254,7 @@ class Walk:
             return ()
         answers = [await self._lookups.ask(name, rdtype) for rdtype in self._rdtypes]
         asked = await side_by_side(
-            self._zone_servers.ask(name, answer.question.rdtype, alias=bool(answer.aliases))
+            self._zone_servers.inquire(name, answer.question.rdtype, alias=bool(answer.aliases))
             for answer in answers
         )
         return tuple(

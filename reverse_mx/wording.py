@@ -12,8 +12,9 @@ from dns.rdatatype import MX, NS, PTR, SOA
 from reverse_mx.addresses import behind_translation, kind_of, private_by, unusable_as
 from reverse_mx.answer import Answer, Content, Failure, Fault, Outcome, Question
 from reverse_mx.causes import Newer
-from reverse_mx.cures import Cure, Greet, Hint, Reload
+from reverse_mx.cures import Cure, Delegate, Greet, Hint, Reload
 from reverse_mx.facts import (
+    Delegation,
     Edge,
     Lameness,
     MailAddress,
@@ -101,6 +102,7 @@ class Wording:
             "inconsistent-ptr": self._inconsistent,
             "inconsistent-mx": self._inconsistent,
             "inconsistent-address": self._inconsistent,
+            "inconsistent-ns": self._inconsistent_ns,
             "lame-server": self._lame_server,
             "spf-error": self._spf_error,
             "smtp-silent": self._smtp_silent,
@@ -143,6 +145,10 @@ class Wording:
         what = str(cure.what)
         if isinstance(cure.what, Reload):
             what = self._reload(cure.what)
+        elif isinstance(cure.what, Delegate):
+            servers = ", ".join(map(self.name, cure.what.servers))
+            zone, parent = self.name(cure.what.zone), self.name(cure.what.parent)
+            what = f"have {parent} delegate {zone} to {servers}, with their addresses as glue"
         elif isinstance(cure.what, Greet):
             name = self.name(cure.what.name)
             what = f"have it greet as {name} (Postfix: myhostname = {name})"
@@ -331,6 +337,20 @@ class Wording:
         subject = f"{fact.question.rdtype.name} of {self.name(fact.question.name)}"
         zone = self.name(fact.zone.name)
         return Sentence(subject, f"differs between the name servers of {zone}: {'; '.join(sides)}")
+
+    def _inconsistent_ns(self, fact: ZoneAnswers, delegation: Delegation) -> Sentence:
+        said = []
+        if delegation.further:
+            said.append(f"has {in_line(delegation.further, ', ', self.name)} too")
+        if delegation.lacking:
+            said.append(f"lacks {in_line(delegation.lacking, ', ', self.name)}")
+        for name, glue, own in delegation.stale_glue:
+            addresses = in_line(glue, ", "), in_line(own, ", ") or "none"
+            said.append(f"has {addresses[0]} for {self.name(name)}, not {addresses[1]}")
+        server = f"{self.name(delegation.server)} ({delegation.address})"
+        zone, parent = self.name(fact.zone.name), self.name(delegation.parent)
+        text = f"is delegated otherwise than it lists: {server} of {parent} {', '.join(said)}"
+        return Sentence(f"zone {zone}", text)
 
     def _lame_server(self, fact: ZoneAnswers, answer: ServerAnswer) -> Sentence:
         return Sentence(self._name_server(fact, answer), lameness(answer))

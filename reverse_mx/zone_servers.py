@@ -7,12 +7,12 @@ from typing import Optional
 
 from dns.rdatatype import NS, SOA, RdataType
 
-from reverse_mx.addresses import Use, behind_translation, kind_of
+from reverse_mx.addresses import Use, behind_translation, is_inside, kind_of
 from reverse_mx.answer import Answer, Outcome, Question
-from reverse_mx.facts import NameServer, ServerAnswer, Unasked, Zone, ZoneAnswers
+from reverse_mx.facts import Delegation, NameServer, ServerAnswer, Unasked, Zone, ZoneAnswers
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side
-from reverse_mx.names import ROOT, Address, Name
+from reverse_mx.names import ROOT, Address, Name, is_private_reverse
 
 # A zone of more name servers, or one of these with more addresses, has not all of them asked.
 MOST_SERVERS = 13
@@ -61,6 +61,24 @@ class ZoneServers:
     async def reaches(self, address: Address, name: Name, rdtype: RdataType) -> bool:
         """Tell whether a name server says anything at all."""
         return not (await self._lookup(name, rdtype, str(address))).silence
+
+    async def inquire(self, name: Name, rdtype: RdataType, alias: bool = False) -> ZoneAnswers:
+        """Do the same, and ask one server of the parent how it delegates the zone."""
+        said = await self.ask(name, rdtype, alias)
+        return said.replace(delegation=await self._delegation(said.zone))
+
+    async def _delegation(self, zone: Zone) -> Optional[Delegation]:
+        # Zones inside are often not delegated from outside, or to others (RFC 6305).
+        inside = all(is_inside(a) for server in zone.servers for a in server.addresses)
+        if zone.soa is None or inside or zone.name == ROOT or is_private_reverse(zone.name):
+            return None
+        parent = await self.zone(zone.name.parent())
+        for server in parent.servers if parent is not None else ():
+            for address in self.askable(server):
+                assert parent is not None
+                answer = await self._lookup(zone.name, NS, str(address))
+                return Delegation(zone, parent.name, server.name, address, answer)
+        return None
 
     async def _find(self, name: Name) -> tuple[Zone, tuple[Answer, ...]]:
         """Return a name's zone, and the lookups that may have kept its servers from being known."""

@@ -119,7 +119,7 @@ def test_servers_of_a_zone_that_the_resolver_cannot_find_are_found_by_delegation
         com. NS ns2.isp.example.
         ! example.com. SOA rcode SERVFAIL
     """
-    parent = f"{GOOD}{AUTHORITY}! example.com. * delegation example.com. ns1.isp.example."
+    parent = f"{GOOD}{AUTHORITY}! example.com. MX delegation example.com. ns1.isp.example."
     servers = {RESOLVER: resolver, FIRST: GOOD + AUTHORITY, SECOND: parent}
     output = ask(program, servers, "-v")
     assert output.status == SOUND
@@ -349,3 +349,52 @@ def test_addresses_of_a_providers_host_are_not_compared(program: Program) -> Non
     ]
     servers = {RESOLVER: texts[0], FIRST: texts[0] + AUTHORITY, SECOND: texts[1] + AUTHORITY}
     assert ask(program, servers).status == SOUND
+
+
+# The parent's word.
+
+
+def delegated(program: Program, *servers: str) -> Output:
+    """Run it while com, on the second server, delegates example.com to these."""
+    com = """
+        com. SOA ns2.isp.example. noc.isp.example. 1 60 60 60 60
+        com. NS ns3.isp.example.
+        ns3.isp.example. A 192.0.2.53
+    """
+    to = f"! example.com. NS delegation example.com. {' '.join(servers)}"
+    servers_at = {**both(GOOD + com), "192.0.2.53": f"{GOOD}{com}{AUTHORITY}{to}"}
+    return ask(program, servers_at, "-v")
+
+
+def test_parent_that_delegates_as_the_zone_lists(program: Program) -> None:
+    output = delegated(program, "ns2.isp.example.=192.0.2.52", "NS1.isp.example.")
+    assert output.status == SOUND
+
+
+@pytest.mark.parametrize(
+    ("servers", "says"),
+    [
+        pytest.param(
+            ["ns1.isp.example.", "ns2.isp.example.", "old.isp.example."],
+            "has old.isp.example too",
+            id="one-more",
+        ),
+        pytest.param(["ns1.isp.example."], "lacks ns2.isp.example", id="one-less"),
+        pytest.param(
+            ["ns1.isp.example.=192.0.2.99", "ns2.isp.example.=192.0.2.52"],
+            "has 192.0.2.99 for ns1.isp.example, not 192.0.2.51",
+            id="other-glue",
+        ),
+    ],
+)
+def test_parent_that_delegates_otherwise(program: Program, servers: list[str], says: str) -> None:
+    output = delegated(program, *servers)
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: zone example.com is delegated otherwise than it lists:"
+        f" ns3.isp.example (192.0.2.53) of com {says} [inconsistent-ns]"
+    )
+    assert output.long[1] == (
+        "  fix: have com delegate example.com to ns1.isp.example, ns2.isp.example,"
+        " with their addresses as glue"
+    )
+    assert output.code == 1
