@@ -1,0 +1,203 @@
+"""What an outsider chooses is bounded, and what failed or was forged is no answer."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import struct
+import time
+
+import pytest
+from dns.rdatatype import PTR, RdataType
+
+from reverse_mx.message import (
+    MOST_REMARK_OCTETS,
+    MOST_REMARKS,
+    OPT_RECORD,
+    Defect,
+    Malformed,
+    compose,
+    read,
+)
+from reverse_mx.names import name_of
+from tests import ROOT
+from tests.helpers.nameserver import Connection, Datagram, NameServer, wrong_id
+from tests.helpers.plugin import Plugin, zone
+
+ONE_HOST = zone(
+    """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+    192.0.2.25 PTR mail.example.com.
+    """
+)
+OK = "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
+QUERY = compose(1, 0, name_of("x.example"), PTR, edns=False)
+
+
+def message(answer: list[bytes], additional: list[bytes], rest: bytes = b"") -> bytes:
+    header = struct.pack("!6H", 1, 0x8180, 1, len(answer), 0, len(additional))
+    return header + QUERY.question + b"".join(answer) + b"".join(additional) + rest
+
+
+def record(rdtype: int, rdata: bytes, owner: bytes = b"\xc0\x0c") -> bytes:
+    return owner + struct.pack("!HHIH", rdtype, 1, 60, len(rdata)) + rdata
+
+
+def long_names() -> list[bytes]:
+    """Records of which each has a name of 127 labels, or as many as there is room for."""
+    first = record(PTR, b"\1a" * 126 + b"\0")
+    at = 12 + len(QUERY.question) + 12
+    return [first, *(record(PTR, b"\1b" + struct.pack("!H", 0xC002 + at)) for _ in range(4300))]
+
+
+@pytest.mark.parametrize(
+    ("wire", "records"),
+    [
+        pytest.param(
+            message([record(PTR, b"\1%c\0" % (97 + n % 26)) for n in range(4200)], []),
+            4200,
+            id="records",
+        ),
+        pytest.param(message([record(5, b"\xc0\x0c")] * 4600, []), 4600, id="aliases"),
+        pytest.param(message([record(55, b"\1\1\0\1hk" + b"\xc0\x0c" * 32000)], []), 0, id="hip"),
+        pytest.param(message([record(64, b"\0\1\xc0\x0c" + b"\0\1" * 32000)], []), 0, id="svcb"),
+        pytest.param(message([], [record(45, b"\xff" * 60000)]), 0, id="ipseckey"),
+        pytest.param(message([], [record(50, b"\xff" * 60000)]), 0, id="nsec3"),
+        pytest.param(message([], [OPT_RECORD[:-2] + b"\xea\x60" + bytes(60000)]), 0, id="options"),
+        pytest.param(message([], [], b"\0" * 65000), 0, id="trailing-octets"),
+    ],
+)
+def test_longest_message_is_read_quickly(wire: bytes, records: int) -> None:
+    started = time.process_time()
+    assert len(read(wire, PTR).answer) == records
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("wire", "defect"),
+    [
+        pytest.param(message(long_names(), []), Defect.COSTLY, id="labels"),
+        pytest.param(message([record(PTR, b"\xc0\xff")], []), Defect.NAME, id="pointer-forward"),
+        pytest.param(message([record(PTR, b"\1a" * 200 + b"\0")], []), Defect.NAME, id="name"),
+        pytest.param(message([record(PTR, b"\1a\0x")], []), Defect.RECORD, id="octet-too-many"),
+        pytest.param(message([record(PTR, b"\1a\0")[:-1]], []), Defect.SHORT, id="cut-off"),
+        pytest.param(message([], [OPT_RECORD] * 2), Defect.OPTIONS, id="two-opt-records"),
+    ],
+)
+def test_what_makes_no_sense_is_malformed(wire: bytes, defect: Defect) -> None:
+    started = time.process_time()
+    with pytest.raises(Malformed) as raised:
+        read(wire, PTR)
+    assert raised.value.defect is defect
+    assert time.process_time() - started < 0.5
+
+
+def test_extended_errors_and_their_texts_are_bounded() -> None:
+    options = struct.pack("!HHH", 15, 1002, 22) + b"x" * 1000
+    opt = OPT_RECORD[:-2] + struct.pack("!H", 20 * len(options)) + options * 20
+    remarks = read(message([], [opt]), PTR).remarks
+    assert [len(remark.text) for remark in remarks] == [MOST_REMARK_OCTETS] * MOST_REMARKS
+
+
+def test_names_are_equal_whatever_their_case_and_sorted_from_the_last_label() -> None:
+    names = [name_of("b.A.example"), name_of("B.a.EXAMPLE"), name_of("a.b.example")]
+    assert len(set(names)) == 2
+    assert sorted(names)[-1] == name_of("a.b.example")
+
+
+class Forger(NameServer):
+    """Sends so many answers with wrong ids at once, and the true one a moment later."""
+
+    forgeries = 12
+
+    def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+        for number in range(self.forgeries):
+            asker.send(wrong_id(wire, number))
+        self._after(0.2, super().handle, wire, asker)
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["tcp-is-refused", "tcp-is-there"])
+def test_right_answer_counts_after_forged_ones(plugin: Plugin, tcp: bool) -> None:
+    with Forger(ONE_HOST, listens_on_tcp=tcp) as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+    assert (output.code, output.status) == (0, OK)
+
+
+def test_forged_answers_and_refused_tcp_prove_nothing(plugin: Plugin) -> None:
+    with NameServer(ONE_HOST + "! * * wrongquestion", listens_on_tcp=False) as server:
+        output = plugin.ask(server, "-t", "9", "-d", "example.com")
+    assert output.code == 3
+    assert "[dns-timeout]" in output.status
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "asked"),
+    [
+        pytest.param("once rcode SERVFAIL", 0, 2, id="by-chance"),
+        pytest.param("rcode SERVFAIL 22", 2, 2, id="again-and-again"),
+        pytest.param("rcode SERVFAIL 6", 2, 1, id="dnssec"),
+        pytest.param("rcode REFUSED", 2, 1, id="refused"),
+    ],
+)
+def test_servfail_of_a_single_resolver_is_asked_once_more(
+    plugin: Plugin, fault: str, code: int, asked: int
+) -> None:
+    with NameServer(ONE_HOST + f"! example.com. MX {fault}") as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+        queries = [query.at for query in server.queries if query.rdtype == "MX"]
+    assert (output.code, len(queries)) == (code, asked)
+
+
+class FormErrOverTcp(NameServer):
+    """Truncates, and over TCP understands no EDNS."""
+
+    def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+        flags = 0x8380 if isinstance(asker, Datagram) else 0x8181
+        end = wire.index(b"\0", 12) + 5
+        asker.send(wire[:2] + struct.pack("!HHHHH", flags, 1, 0, 0, 0) + wire[12:end])
+
+
+def test_formerr_over_tcp_is_a_failure(plugin: Plugin) -> None:
+    with FormErrOverTcp("") as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: MX lookup failed: FORMERR from"
+        f" 127.0.0.1#{server.port} [dns-failure]"
+    )
+
+
+def test_frames_of_length_0_and_frames_in_one_segment_are_all_read(plugin: Plugin) -> None:
+    class Framing(NameServer):
+        def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+            if isinstance(asker, Connection):
+                asker.write(b"\0\0" + b"\0\1x" * 5)
+            super().handle(wire, asker)
+
+    with Framing(ONE_HOST + "! * * truncate") as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+    assert (output.code, output.status) == (0, OK)
+
+
+def test_answers_of_another_type_deny_nothing(plugin: Plugin) -> None:
+    class Beside(NameServer):
+        def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+            end = wire.index(b"\0", 12) + 5
+            header = struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0)
+            asker.send(wire[:2] + header + wire[12:end] + record(RdataType.LOC, bytes(16)))
+
+    with Beside("") as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+    assert output.status == (
+        "REVERSE_MX CRITICAL - example.com: MX lookup failed: records of other names from"
+        f" 127.0.0.1#{server.port} [dns-failure]"
+    )
+
+
+def test_security_md_has_the_bounds_of_the_code() -> None:
+    rows = [row for row in (ROOT / "SECURITY.md").read_text("utf-8").splitlines() if "`" in row]
+    named = [(row, *found) for row in rows for found in re.findall(r"`(\w+)\.([A-Z_]{4,})`", row)]
+    assert len(named) == 13
+    for row, room, name in named:
+        bound = getattr(importlib.import_module(f"reverse_mx.{room}"), name)
+        assert f"{bound:,}".removesuffix(".0") in re.findall(r"[0-9][0-9,.]*(?<![,.])", row)
