@@ -397,11 +397,13 @@ class Chain:
         ]
         question = show_question(fact.question)
         varies = [f"{STEP}{question} varies between them, as it may with one serial"] * fact.varies
-        return [
-            f"zone {self._wording.name(fact.zone.name)}, {what} asked{more}",
-            *passed_over,
-            *varies,
+        aliases = [
+            f"{STEP}{self._wording.name(server.name)} is an alias (CNAME; RFC 2181, 10.3)"
+            for server in fact.zone.servers
+            if any(answer.aliases for answer in server.answers)
         ]
+        zone = f"zone {self._wording.name(fact.zone.name)}, {what} asked{more}"
+        return [zone, *passed_over, *aliases, *varies]
 
 
 def _no_record(answer: Answer) -> str:

@@ -299,6 +299,16 @@ def test_alias_that_is_the_root_is_no_crash(program: Program) -> None:
     assert "[missing-ptr]" in output.status
 
 
+def test_name_server_that_is_an_alias_is_a_note(program: Program) -> None:
+    alias = f"ns2.isp.example. CNAME real.isp.example.\n real.isp.example. A {SECOND}"
+    output = ask(program, both(GOOD.replace(f"ns2.isp.example. A {SECOND}", alias)), "-v")
+    assert output.status == SOUND
+    assert output.long[1:3] == [
+        "  zone example.com, 2 name server addresses asked",
+        "    ns2.isp.example is an alias (CNAME; RFC 2181, 10.3)",
+    ]
+
+
 # The addresses of the user's own mail hosts.
 
 
