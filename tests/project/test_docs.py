@@ -20,7 +20,7 @@ import pytest
 
 import check_reverse_mx
 from reverse_mx.findings import FINDINGS, PERFDATA
-from reverse_mx.options import make_parser, state_argument
+from reverse_mx.options import Extend, make_parser, state_argument
 from tests import ROOT
 from tests.helpers.alone import be_alone
 from tests.helpers.figures import DOCS, blocks, write_block
@@ -342,7 +342,7 @@ def as_icinga_argument(name: str, action: argparse.Action) -> dict[str, str]:
     if isinstance(action, argparse._StoreConstAction):
         return {"set_if": macro}
     attributes = {"value": macro}
-    if isinstance(action, argparse._AppendAction):  # "extend" too
+    if isinstance(action, Extend):
         attributes["repeat_key"] = "true"
     if isinstance(action, argparse._CountAction):
         attributes["skip_key"] = "true"  # the value is -v, -vv or -vvv
