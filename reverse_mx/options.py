@@ -350,7 +350,7 @@ def ignore_argument(text: str) -> Union[str, Network]:
 def server_argument(text: str) -> str:
     try:
         Server(text, 53)
-    except OSError:
+    except (OSError, ValueError):
         hint = "is no IP address; expected a resolver's, such as 192.0.2.53 (its port with -p)"
         raise _wrong(text, hint) from None
     return text
@@ -488,7 +488,7 @@ def system_servers(parser: Parser) -> list[str]:
     servers = []
     for words in lines:
         if words[:1] == ["nameserver"] and len(words) > 1:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 Server(words[1], 53)
                 servers.append(words[1])
     if not servers:
