@@ -99,9 +99,10 @@ def alert(way: Way) -> str:
     """Follow the README until there is mail, and return it."""
     with Chroot(FOLDER) as chroot, chroot.name_server(ZONE):
         copy = chroot.root / "root/check_reverse_mx"
-        shutil.copytree(ROOT / "contrib", copy / "contrib")
-        shutil.copy(ROOT / "check_reverse_mx.py", copy)
-        shutil.copytree(ROOT / "reverse_mx", copy / "reverse_mx")
+        for folder in ("contrib", "reverse_mx", "tools"):
+            shutil.copytree(ROOT / folder, copy / folder)
+        for file in ("check_reverse_mx.py", "Makefile"):
+            shutil.copy(ROOT / file, copy)
         with kept_downloads(chroot):
             run_as_written(chroot, commands("Install"))
             run_as_written(chroot, commands(way.section))
@@ -127,8 +128,10 @@ def alerts() -> dict[Way, str]:
 def test_icinga_sends_what_the_plugin_found(alerts: dict[Way, str]) -> None:
     mail = alerts[ICINGA]
     assert "Subject: [PROBLEM] Reverse DNS of example.com on mail-domains is CRITICAL!\n" in mail
-    assert f"Info:    {STATUS}\nexample.com\n  MX 10 mail.example.com\n" in mail
-    assert "\n        fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n" in mail
+    problem = "192.0.2.25 (mail.example.com) has no PTR record (NXDOMAIN)"
+    cure = "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com."
+    assert f"Info:    {STATUS}\n[CRITICAL] missing-ptr: {problem}\n  {cure}\n" in mail
+    assert "\nexample.com\n  MX 10 mail.example.com\n" in mail
 
 
 def test_nagios_sends_what_the_plugin_found(alerts: dict[Way, str]) -> None:

@@ -340,7 +340,7 @@ def test_removed_package_leaves_nothing(deb: Path) -> None:
 
 def test_readme_installs_with_debians_libraries(source: Path) -> None:
     with Chroot(FOLDER) as chroot:
-        apt(chroot, "make")
+        apt(chroot)
         (chroot.root / INSTALLED.lstrip("/")).parent.mkdir(parents=True)
         shutil.copytree(source, chroot.root / "root" / "source")
         for command in way("one file"):
