@@ -65,6 +65,8 @@ def commands(zone: Zone, folder: Path) -> dict[str, Command]:
     """Return all commands, in the order of a round. ``folder`` is for their files."""
     plugin = str(OURS / "check_reverse_mx")
     python = str(OURS / "python")
+    one_file = str(folder / "check_reverse_mx")
+    subprocess.run([python, ROOT / "tools" / "one_file.py", one_file], check=True)
     imports = "import nagiosplugin, dns.resolver"
     hosts = [f"m{host}.{ONE}" for host in range(2)]
     addresses = [
@@ -119,7 +121,7 @@ def commands(zone: Zone, folder: Path) -> dict[str, Command]:
         "import, counted": counted("", python, "-c", imports),
         "one, counted": counted(one.prints, plugin, *whole),
         "with -s, counted": counted(one.prints, plugin, "-s", ADDRESS, *whole),
-        "one file, counted": counted(one.prints, python, str(ROOT / "check_reverse_mx.py"), *whole),
+        "one file, counted": counted(one.prints, python, one_file, *whole),
     }
 
 
