@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import heapq
 import itertools
+import os
 import resource
 import selectors
 import socket
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 # Files that the process has open besides its sockets.
 OTHER_FILES = 24
+FILES_TO_COME = 12
 
 
 class Promise(Generic[T]):
@@ -160,4 +162,13 @@ def most_at_once(most: int, files: int, taken: int = 0) -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return most
-    return max(1, min(most, (limit - OTHER_FILES - taken) // files))
+    others = max(OTHER_FILES, _inherited() + FILES_TO_COME)
+    return max(1, min(most, (limit - others - taken) // files))
+
+
+def _inherited() -> int:
+    """Return how many files are open already; who started the process may have left some."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:  # no Linux
+        return 0
