@@ -106,7 +106,8 @@ class Counsel:
         try:
             return list(self._advisor.lines(problem))
         except Exception as error:
-            self.failure = fault(error)
+            # What failed first may be the cause of this.
+            self.failure = self.failure or fault(error)
             return []
 
 

@@ -44,7 +44,12 @@ def test_two_thousand_answers_from_hell() -> None:
     ("right", "wrong", "said"),
     [
         pytest.param('yield "implicit-mx"', 'assert not "implicit-mx"', "a fault", id="crash"),
-        pytest.param("if octet in NAME_CHARACTERS else", "if octet else", "raw {", id="raw"),
+        pytest.param(
+            '"\\n".join(passed) + "\\n"',
+            '"\\n".join([*passed, *passed[:1]]) + "\\n"',
+            "more than one status line",
+            id="two-status-lines",
+        ),
     ],
 )
 def test_what_fails_is_kept_and_fails_again_until_it_is_mended(
