@@ -1,13 +1,13 @@
 """Debian packages, unpacked but not installed: python3 debian.py FOLDER PACKAGE...
 
-Downloads each named package and those of its dependencies that the machine lacks, and unpacks
-them under FOLDER/root. It needs no root, and changes nothing outside FOLDER.
+Downloads each named package with all that it depends on, but for what is essential on a Debian, and
+unpacks them under FOLDER/root, whatever the machine has installed. It needs no root, and changes
+nothing outside FOLDER.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 STATUS = Path("/var/lib/dpkg/status")
+OS_RELEASE = Path("/etc/os-release")
 BINARIES = ("usr/sbin", "usr/bin", "sbin", "bin")
 
-# The machine's hooks would act on the machine, hence #clear.
+# The machine's hooks would act on the machine, hence #clear. For apt nothing is installed here.
 APT_CONFIG = """\
 #clear APT::Update;
 #clear AptCli::Hooks;
@@ -31,7 +32,7 @@ APT::Sandbox::User "root";
 Debug::NoLocking "true";
 Dir::State "{apt}";
 Dir::State::lists "{apt}/lists";
-Dir::State::status "{status}";
+Dir::State::status "{apt}/status";
 Dir::Cache "{apt}";
 Dir::Cache::archives "{apt}/archives";
 Dir::Cache::pkgcache "{apt}/pkgcache.bin";
@@ -56,11 +57,10 @@ def get(folder: Path, packages: Sequence[str]) -> None:
                 f"cannot get {', '.join(packages)}: there is no {tool} here (not a Debian?)"
             )
     folder = folder.absolute()
-    # What the machine lacks changes with what is installed on it.
-    machine = hashlib.sha256(STATUS.read_bytes()).hexdigest()
+    release = OS_RELEASE.read_text()
 
     def wanted() -> list[str]:
-        return [name for name in packages if _stamp(folder, "had", name) != machine]
+        return [name for name in packages if _stamp(folder, "had", name) != release]
 
     if not wanted():
         return
@@ -77,7 +77,7 @@ def get(folder: Path, packages: Sequence[str]) -> None:
         for name in todo:
             try:
                 _get_one(folder, name)
-                _write_stamp(folder, "had", name, machine)
+                _write_stamp(folder, "had", name, release)
             except Unavailable as error:
                 failures.append(f"cannot get {name}: {error}")
         if failures and update:
@@ -95,7 +95,7 @@ def machine_apt(folder: Path) -> tuple[str, list[str], list[str]]:
     sources = _apt(folder, "indextargets", "--format", columns, *only).stdout.splitlines()
     dump = _run("apt-config", "dump", "--no-empty", "Acquire").stdout
     options = re.findall(r"^Acquire::(?:https?|Retries|Check-Valid-Until)\b.*", dump, re.MULTILINE)
-    release = re.search(r"^VERSION_CODENAME=(.*)", Path("/etc/os-release").read_text(), re.M)
+    release = re.search(r"^VERSION_CODENAME=(.*)", OS_RELEASE.read_text(), re.M)
     if not sources or not release:
         raise Unavailable("this machine has no apt sources of Debian")
     return release[1], [f"deb {source}" for source in sources], options
@@ -124,16 +124,16 @@ def binary(folder: Path, name: str) -> Path:
 
 
 def _get_one(folder: Path, package: str) -> None:
-    # Alone, so that packages which conflict with each other can both be had; and --reinstall,
-    # so that a package which is installed on the machine is unpacked all the same.
-    run = _apt(
-        folder, "install", "--simulate", "--yes", "--no-install-recommends", "--reinstall", package
-    )
+    # Alone, so that packages which conflict with each other can both be had.
+    run = _apt(folder, "install", "--simulate", "--yes", "--no-install-recommends", package)
     plan = dict(re.findall(r"^Inst (\S+) (?:\[.*?\] )?\((\S+)", run.stdout, re.MULTILINE))
     if run.returncode or package not in plan:
         raise Unavailable(_complaint(run) or "apt-get finds no version to download")
-    plan.pop("libc6", None)  # it works only with the loader of its own version
-    missing = {n: v for n, v in plan.items() if _stamp(folder, "unpacked", n) != v}
+    # libc6 works only with the loader of its own version.
+    there = {"libc6", *_essential()}
+    missing = {
+        n: v for n, v in plan.items() if n not in there and _stamp(folder, "unpacked", n) != v
+    }
     if not missing:
         return
     downloads = folder / "apt/downloads"
@@ -153,11 +153,16 @@ def _get_one(folder: Path, package: str) -> None:
         print(f"unpacked {name} {version}", flush=True)
 
 
+def _essential() -> list[str]:
+    return re.findall(r"^Package: (\S+)\nEssential: yes", STATUS.read_text("utf-8"), re.MULTILINE)
+
+
 def _configure(folder: Path) -> None:
     apt = folder / "apt"
     for directory in ("apt/lists/partial", "apt/archives/partial", "root"):
         (folder / directory).mkdir(parents=True, exist_ok=True)
-    (apt / "apt.conf").write_text(APT_CONFIG.format(apt=apt, status=STATUS))
+    (apt / "status").touch()
+    (apt / "apt.conf").write_text(APT_CONFIG.format(apt=apt))
 
 
 def _apt(folder: Path, *arguments: str, cwd: Path | None = None) -> Run:
