@@ -78,7 +78,7 @@ fuzz: check-tools .venv/.test
 
 # The long forms of two tests, which write what they measure to docs/reliability.md.
 loss: .venv/.test
-	.venv/bin/python -m tests.process.test_loss 2000
+	.venv/bin/python -m tests.trials.loss 2000
 	.venv/bin/python -m tests.process.test_process
 
 # Two environments: the newest libraries, and the oldest ones supported, which Debian 12 has. The
