@@ -21,7 +21,7 @@ import pytest
 
 from tests.helpers.alone import be_alone
 from tests.helpers.nameserver import NameServer
-from tests.trials.fuzz import run_plugin
+from tests.helpers.plugin import InProcess
 
 Zone = dict[tuple[str, str], list[str]]
 
@@ -112,11 +112,10 @@ def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
     lines += [f"{apex} SOA ns.{apex} dns.{apex} 1 3600 600 86400 60\n" for apex in ZONES]
     arguments = [argument for domain in DOMAINS for argument in ("-d", domain)]
     with NameServer("".join(lines)) as server:
-        where = ("-s", server.address, "-p", str(server.port))
-        result = run_plugin([*where, *arguments, "-v"], "utf-8")
-    assert result.stderr == ""
+        output = InProcess().ask(server, *arguments, "-v")
+    assert output.stderr == ""
     found: list[Advised] = []
-    for line in result.stdout.splitlines()[1:]:
+    for line in output.stdout.splitlines()[1:]:
         head = re.match(r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+|\d+ domains): )?(.*)", line)
         if head:
             subject = re.sub(r"^(MX target|[A-Z]+ lookup of) ", "", head[4]).split()[0]
@@ -126,7 +125,7 @@ def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
             break
         elif not line.startswith("   "):
             found[-1].lines.append(line.strip())
-    checked = re.findall(r"(?m)^ +(?:\[[A-Z]+\]|MX \d+) (\S+)", result.stdout)
+    checked = re.findall(r"(?m)^ +(?:\[[A-Z]+\]|MX \d+) (\S+)", output.stdout)
     return [problem for problem in found if problem.state != "OK"], set(checked)
 
 

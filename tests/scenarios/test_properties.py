@@ -24,7 +24,8 @@ from hypothesis import HealthCheck, given, settings
 from tests.helpers.alone import be_alone
 from tests.helpers.figures import DOCS, machine, table, write_block
 from tests.helpers.nameserver import NameServer
-from tests.trials.fuzz import STATES, Result, run_plugin
+from tests.helpers.plugin import InProcess, Output
+from tests.trials.fuzz import STATES
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "80"))
 PROPERTY = settings(
@@ -234,19 +235,18 @@ def text_of(zone: Data, faults: str = "", order: random.Random | None = None) ->
     return "".join(lines) + faults
 
 
-def run(text: str, *arguments: str) -> Result:
+def run(text: str, *arguments: str) -> Output:
     with NameServer(text) as server:
-        where = ("-s", server.address, "-p", str(server.port))
-        result = run_plugin([*where, "-d", DOMAIN, "-v", *arguments], "utf-8")
-    assert result.stderr == ""
-    return result
+        output = InProcess().ask(server, "-d", DOMAIN, "-v", *arguments)
+    assert output.stderr == ""
+    return output
 
 
-def said(result: Result) -> Found:
-    state = re.match("REVERSE_MX ([A-Z]+) - ", result.stdout)
+def said(output: Output) -> Found:
+    state = re.match("REVERSE_MX ([A-Z]+) - ", output.stdout)
     assert state
-    assert STATES.index(state[1]) == result.code
-    named = re.findall(r"(?m)^\[[A-Z]+\] ([a-z-]+): ", result.stdout)
+    assert STATES.index(state[1]) == output.code
+    named = re.findall(r"(?m)^\[[A-Z]+\] ([a-z-]+): ", output.stdout)
     return Found(state[1], set(named))
 
 
