@@ -370,7 +370,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     ending.give(options.timeout)
     ending.before("all was judged: very many records, or a busy machine")
     # A tenth is kept back for putting the output together.
-    deadline = ending.started + options.timeout - min(0.2, options.timeout / 10)
+    deadline = ending.started + options.timeout - min(0.5, options.timeout / 10)
     policy = Policy(dict(options.states))
     own = OwnHosts()
     wording = Wording(idn)
