@@ -21,7 +21,7 @@ import sys
 import time
 import unittest.mock
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,6 +191,20 @@ class Program(Plugin):
 def uncovered() -> dict[str, str]:
     """The environment in which a process is not measured for coverage, which slows its start."""
     return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+
+
+def in_time(run: Callable[[], Output], limit: float) -> Output:
+    """Return a run that ended within so many seconds, if one of three does.
+
+    On a busy machine one may get no CPU at the moment when it wants to end.
+    """
+    for _ in range(2):
+        output = run()
+        if output.seconds < limit:
+            return output
+    output = run()
+    assert output.seconds < limit
+    return output
 
 
 @contextlib.contextmanager
