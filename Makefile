@@ -68,7 +68,6 @@ bench: check-tools .venv-bench/.made .venv-peers/.made
 	.venv-bench/bin/python -m tests.trials.bench
 
 mutation: check-tools .venv-mutation/.mutation
-	$(PYTHON) tests/helpers/debian.py .debian $(DEBIAN)
 	.venv-mutation/bin/python -m tests.trials.mutation
 
 fuzz: check-tools .venv/.test

@@ -1,7 +1,7 @@
 """Runs the tests on mutants of the plugin, for ``mutation.py``, in a copy of the project.
 
-pytest collects once. Then a child is forked for each mutant, which runs the tests that reach the
-changed statement, until one fails.
+pytest collects once. Then a child is forked for each mutant, which loads the changed room anew with
+all that stand on it, and runs the tests that reach the changed statement, until one fails.
 
 Run as ``mutation_worker.py RESULT TEST...`` with the reach of the tests and the mutants as JSON on
 standard input; RESULT is the file for what kills each of them, or, without any, for the reach.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import faulthandler
 import json
 import math
 import multiprocessing
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, TypeVar
 
@@ -28,10 +29,13 @@ import coverage
 import pytest
 from _pytest.runner import runtestprotocol
 
-import check_reverse_mx
 from tests import ROOT
+from tests.helpers.alone import be_alone
+from tests.helpers.plugin import uncovered
+from tests.project.test_rooms import MAP
 
-FILE = ROOT / "check_reverse_mx.py"
+# The rooms, and the plugin above them: each is loaded after those that it imports from.
+FILES = [*(f"reverse_mx/{room}.py" for room in MAP), "check_reverse_mx.py"]
 
 # Seconds that a test may take with a mutant, beside several times what it took without.
 PATIENCE = 20
@@ -44,12 +48,13 @@ R = TypeVar("R")
 
 
 class Mutant(NamedTuple):
-    """A change of the plugin: the ``old`` lines from ``first`` on become the ``new`` ones.
+    """A change of a file: the ``old`` lines from ``first`` on become the ``new`` ones.
 
     ``place`` is the class or function that it is in, ``reached_by`` the lines of which a test must
     run one to meet it, empty where that is on import.
     """
 
+    file: str
     place: str
     first: int
     old: list[str]
@@ -66,10 +71,10 @@ class Mutant(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """The seconds that a test took with the plugin as it is, and the lines that it ran."""
+    """The seconds that a test took with the plugin as it is, and the lines of each file it ran."""
 
     seconds: float
-    lines: list[int]
+    lines: dict[str, list[int]]
 
 
 def in_child(action: Callable[[T], R], argument: T) -> Optional[R]:
@@ -102,19 +107,31 @@ def fails(item: pytest.Item) -> bool:
     return any(report.failed for report in runtestprotocol(item, nextitem=None, log=False))
 
 
-def wanted(item: pytest.Item) -> bool:
-    """Tell whether a test is to be run: with the newest libraries, as mutants need no others."""
-    callspec = getattr(item, "callspec", None)
-    return callspec is None or callspec.params.get("plugin") != "oldest"
+def module_of(file: str) -> dict[str, Any]:
+    return vars(sys.modules[file.removesuffix(".py").replace("/", ".")])
+
+
+def rebind(old: Mapping[str, object], new: Mapping[str, object]) -> None:
+    """Replace what the tests and their helpers have imported by what now has that name."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "tests":
+            held = vars(module)
+            held.update({n: new[n] for n, v in old.items() if n in held and held[n] is v})
+
+
+def load(code: Mapping[str, Any], files: Iterable[str]) -> None:
+    """Run files anew in their modules, as if they had been imported so."""
+    for file in files:
+        module = module_of(file)
+        old = {n: v for n, v in module.items() if not n.startswith("__")}
+        exec(code[file], module)
+        rebind(old, module)
 
 
 class Worker:
     """A plugin of pytest that does something else with the tests than to run them."""
 
     result: Any
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = filter(wanted, items)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.result = self.work({item.nodeid: item for item in session.items})
@@ -133,10 +150,12 @@ class Measure(Worker):
     def _reach(self, item: pytest.Item) -> Optional[Reach]:
         with tempfile.TemporaryDirectory() as folder:
             settings = Path(folder, "coveragerc")
-            where = f"parallel = true\ndata_file = {folder}/data\ninclude = {FILE}"
+            include = ",".join(str(ROOT / file) for file in FILES)
+            where = f"parallel = true\ndata_file = {folder}/data\ninclude = {include}"
             how = "patch = _exit\ndisable_warnings = no-data-collected"
             settings.write_text(f"[run]\n{how}\n{where}\n", "utf-8")
             os.environ["COVERAGE_PROCESS_START"] = str(settings)
+            rebind({"uncovered": uncovered}, {"uncovered": lambda: dict(os.environ)})
             measured = coverage.Coverage(config_file=str(settings))
             started = time.monotonic()
             with measured.collect():
@@ -144,7 +163,8 @@ class Measure(Worker):
             seconds = time.monotonic() - started
             measured.save()
             measured.combine([folder])
-            return None if failed else Reach(seconds, measured.get_data().lines(str(FILE)) or [])
+            lines = {file: measured.get_data().lines(str(ROOT / file)) or [] for file in FILES}
+            return None if failed else Reach(seconds, lines)
 
 
 class Judge(Worker):
@@ -157,16 +177,18 @@ class Judge(Worker):
         self._kills: dict[str, Counter[str]] = collections.defaultdict(Counter)
 
     def work(self, items: dict[str, pytest.Item]) -> list[str]:
-        source = FILE.read_text("utf-8")
+        sources = {file: (ROOT / file).read_text("utf-8") for file in FILES}
+        self._code = {f: compile(source, ROOT / f, "exec") for f, source in sources.items()}
         verdicts = []
         for mutant in self._mutants:
-            FILE.write_text(mutant.apply(source), "utf-8")
+            file, source = ROOT / mutant.file, sources[mutant.file]
+            file.write_text(mutant.apply(source), "utf-8")
             tests = [items[nodeid] for nodeid in self._tests(mutant)]
-            killer = in_child(self._killer, tests) or TIMEOUT
+            killer = in_child(self._killer, (mutant, tests)) or TIMEOUT
+            file.write_text(source, "utf-8")
             self._kills[mutant.place][killer] += 1
             verdicts.append(killer)
             print(json.dumps([killer, mutant]), file=sys.stderr, flush=True)
-        FILE.write_text(source, "utf-8")
         return verdicts
 
     def _tests(self, mutant: Mutant) -> list[str]:
@@ -174,19 +196,21 @@ class Judge(Worker):
         tests = [
             nodeid
             for nodeid, reach in self._reach.items()
-            # What no line is known of runs in a process that is not measured.
-            if not lines or not reach.lines or lines & set(reach.lines)
+            if not lines or lines & set(reach.lines[mutant.file])
         ]
         return sorted(tests, key=lambda nodeid: (-kills[nodeid], self._reach[nodeid].seconds))
 
-    def _killer(self, tests: list[pytest.Item]) -> str:
+    def _killer(self, given: tuple[Mutant, list[pytest.Item]]) -> str:
+        mutant, tests = given
         try:
-            exec(compile(FILE.read_bytes(), FILE, "exec"), vars(check_reverse_mx))
+            changed = compile((ROOT / mutant.file).read_bytes(), ROOT / mutant.file, "exec")
+            load({**self._code, mutant.file: changed}, FILES[FILES.index(mutant.file) :])
         except Exception:
             return IMPORT
         for item in tests:
-            # An alarm that nobody handles ends the process.
-            signal.alarm(PATIENCE + 5 * math.ceil(self._reach[item.nodeid].seconds))
+            # It ends the process, whatever that is at; the plugin has alarms of its own.
+            limit = PATIENCE + 5 * math.ceil(self._reach[item.nodeid].seconds)
+            faulthandler.dump_traceback_later(limit, exit=True)
             if fails(item):
                 return item.nodeid
         return SURVIVED
@@ -203,4 +227,5 @@ def main(result: str, *tests: str) -> None:
 
 
 if __name__ == "__main__":
+    be_alone("tests.trials.mutation_worker")
     main(*sys.argv[1:])
