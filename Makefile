@@ -5,7 +5,7 @@
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
-# make mutation   whether a test notices each small change of the judgements, in half an hour
+# make mutation   whether a test notices each small change of the judgements, in hours; [SAMPLE=500] of them
 # make docs   the parts of README.md and docs/ that the program itself says
 # make lock   renew what is pinned in tests/requirements/
 # make fuzz   hostile answers and made-up zones, other ones each time, for a quarter of an hour
