@@ -1108,6 +1108,15 @@ def test_lookup_that_failed(plugin: Plugin) -> None:
     assert output.code == 2
 
 
+def test_mx_lookup_of_a_term_counts_as_one(plugin: Plugin) -> None:
+    text = spf("v=spf1 mx:example.net") + "example.net. MX 10 mail.example.com.\n"
+    with NameServer(zone(MAIL + text + "! example.net. MX delay 1")) as server:
+        output = plugin.ask(server, "--spf", "-d", "example.com", "-w", "0.5")
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: slowest MX lookup took 1s (outside range 0:0.5)"
+    )
+
+
 def test_what_to_do_about_an_error(plugin: Plugin) -> None:
     text = """
     example.com. SOA ns.example.com. dns.example.com. 1 3600 600 86400 60
