@@ -31,6 +31,7 @@ def fuzz(
     )
 
 
+@pytest.mark.newest
 def test_two_thousand_answers_from_hell() -> None:
     kept = sorted(CORPUS.glob("*.json"))
     replay: list[str | Path] = ["--replay", *kept] if kept else []
@@ -40,6 +41,7 @@ def test_two_thousand_answers_from_hell() -> None:
         assert f"{file.name}: holds" in ended.stdout
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
@@ -107,6 +109,7 @@ class Flood(NameServer):
         asker.send(wire[:2] + header + question + answer)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("verbosity", [(), ("-vv",)], ids=["", "vv"])
 @pytest.mark.parametrize(
     ("labels", "own"),

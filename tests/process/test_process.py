@@ -39,7 +39,7 @@ INTERRUPTS = pytest.mark.parametrize(
     [
         pytest.param(signal.SIGINT, id="int"),
         pytest.param(signal.SIGTERM, id="term"),
-        pytest.param(signal.SIGHUP, id="hup"),
+        pytest.param(signal.SIGHUP, id="hup", marks=pytest.mark.newest),
     ],
 )
 
@@ -451,6 +451,7 @@ def run_side_by_side(program: Program, count: int, timeout: str) -> list[Output]
         return [run.result() for run in runs]
 
 
+@pytest.mark.newest
 def test_200_runs_side_by_side_all_end_in_time(program: Program) -> None:
     outputs = run_side_by_side(program, 200, "60")
     assert {(output.code, output.status, output.stderr) for output in outputs} == {(0, OK, "")}
@@ -458,6 +459,7 @@ def test_200_runs_side_by_side_all_end_in_time(program: Program) -> None:
     assert max(output.seconds for output in outputs) < 60
 
 
+@pytest.mark.newest
 def test_more_runs_than_the_machine_can_do_in_time_are_unknown(program: Program) -> None:
     outputs = run_side_by_side(program, 50, "0.8")
     endings = collections.Counter((output.code, output.status) for output in outputs)

@@ -41,7 +41,7 @@ def run_on_terminal(command: list[str]) -> tuple[str, str]:
 
 def test_long_run_shows_progress_and_clears_it(program: Program) -> None:
     text = (
-        MIXED + "! slow.example. MX delay 2\n! slower.example. MX delay 2.5\nslow.example. MX 0 ."
+        MIXED + "! slow.example. MX delay 1.2\n! slower.example. MX delay 3\nslow.example. MX 0 ."
     )
     with NameServer(text) as server:
         stdout, shown = run_on_terminal(
