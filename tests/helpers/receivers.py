@@ -117,6 +117,8 @@ CLIENTS = (
     State("mixed-ptr", "nxdomain-first", TWO_PTRS, "second A {address}"),
     State("mixed-ptr", "invalid-first", "{owner} PTR -m.{domain}.\n" + PTR, MAIL),
     State("name-mismatch", "confirmed", "{owner} PTR other.{domain}.", "other A {address}"),
+    # To a receiver it is the same as name-mismatch: it does not know whose host it is.
+    State("provider-name", "confirmed", "{owner} PTR host1.{domain}.", "host1 A {address}"),
     State("underscore-ptr", "inside", "{owner} PTR ma_il.{domain}.", "ma_il A {address}"),
     State("underscore-ptr", "first", "{owner} PTR _mail.{domain}.", "_mail A {address}"),
     State("generic-ptr", "dashes", "{owner} PTR {dashed}.{domain}.", "{dashed} A {address}"),
