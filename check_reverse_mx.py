@@ -57,7 +57,7 @@ try:
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
-    from reverse_mx.names import Name, is_related, key_of, spells_address
+    from reverse_mx.names import Name, spells_address
     from reverse_mx.options import parse
     from reverse_mx.report import ChainSummary, Check, Counsel, Progress, WorstFirst
     from reverse_mx.smtp import Smtp
@@ -103,21 +103,18 @@ def failed_lookups(edges: Iterable[Edge]) -> Iterator[Found]:
 
 
 class OwnHosts:
-    """The mail hosts of a run that are the user's own, whose names are the user's to choose.
-
-    Those are senders, and hosts that are the domain which has them, below or above it.
-    """
+    """The mail hosts of a run that are the user's own, whose names are the user's to choose."""
 
     def __init__(self) -> None:
-        self._keys: set[tuple[bytes, ...]] = set()
+        self._names: set[Name] = set()
 
     def add(self, subject: Subject) -> None:
         for host in subject.hosts:
-            if host.name is not None and (subject.mx is None or is_related(host.name, subject.of)):
-                self._keys.update(map(key_of, host.names))
+            if host.name is not None and subject.owns(host.name):
+                self._names.update(host.names)
 
     def __contains__(self, address: MailAddress) -> bool:
-        return any(key_of(name) in self._keys for name in address.expected)
+        return not self._names.isdisjoint(address.expected)
 
 
 class FindingsContext(nagiosplugin.Context):

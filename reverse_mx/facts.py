@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional, Union
 from dns.rdatatype import AAAA, MX, TXT, A
 
 from reverse_mx.answer import Answer, Content, Outcome, Question
-from reverse_mx.names import NOBODY, ROOT, Address, Name, rdtype_of, reverse_name
+from reverse_mx.names import NOBODY, ROOT, Address, Name, is_related, rdtype_of, reverse_name
 from reverse_mx.smtp_reply import Greeting
 from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut, SpfSource
 from reverse_mx.values import Value
@@ -249,6 +249,10 @@ class Subject(Value):
     ignored_addresses: int = 0
     zone_answers: Optional[ZoneAnswers] = None
     spf: Optional[SpfFacts] = None
+
+    def owns(self, host: Name) -> bool:
+        """Whether a host is the user's own: a sender, or the domain, below it or above it."""
+        return self.mx is None or is_related(host, self.of)
 
     @property
     def mail_hosts(self) -> tuple[MailHost, ...]:

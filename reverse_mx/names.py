@@ -51,12 +51,8 @@ def name_of(text: str) -> Name:
 
 ROOT = Name([b""])
 
-
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
-
-
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-
 
 ARPA = name_of("arpa")
 IN_ADDR = name_of("in-addr.arpa")
@@ -193,14 +189,6 @@ def rdtype_of(address: Address) -> RdataType:
     return A if address.version == 4 else AAAA
 
 
-def key_of(name: Name) -> tuple[bytes, ...]:
-    """Return what stands for a name in a set or a dictionary, as names compare (RFC 4343).
-
-    dnspython's own hash of a name has no secret: names can be made up that collide.
-    """
-    return tuple(label.lower() for label in name.labels)
-
-
 def is_related(name: Name, domain: object) -> bool:
     """Tell whether a host is the domain, below it or above it."""
     return isinstance(domain, Name) and (name.is_subdomain(domain) or domain.is_subdomain(name))
@@ -208,8 +196,8 @@ def is_related(name: Name, domain: object) -> bool:
 
 def has_domain_twice(name: Name, domain: Name) -> bool:
     """Tell whether a name ends in the domain twice, as one without a final dot in its zone."""
-    twice = [label.lower() for label in (*domain.labels[:-1], *domain.labels)]
-    return [label.lower() for label in name.labels[-len(twice) :]] == twice
+    twice = (*domain.canonical[:-1], *domain.canonical)
+    return name.canonical[-len(twice) :] == twice
 
 
 # Nobody can have a name in these, whatever a resolver says of them (RFC 6761, RFC 7686, RFC 9476).
@@ -241,7 +229,7 @@ _SECOND_LEVEL = frozenset(
 
 def is_registrys(zone: Name) -> bool:
     """Tell whether a zone is a registry's, in which anybody can have a name: TLD, or "co.uk"."""
-    labels = [label.lower() for label in zone.labels[:-1]]
+    labels = zone.canonical[:-1]
     country = len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _SECOND_LEVEL
     return (len(labels) == 1 and zone != ARPA) or country
 

@@ -31,7 +31,6 @@ from reverse_mx.names import (
     Name,
     Network,
     is_host_name,
-    is_related,
     rdtype_of,
     reverse_name,
 )
@@ -249,8 +248,9 @@ class Walk:
     async def _ask_own(self, subject: Subject, target: Target) -> tuple[ZoneAnswers, ...]:
         """Ask the servers of its zone for the addresses of a host, if it is the user's own."""
         name = target.name
-        own = name is not None and (subject.mx is None or is_related(name, subject.of))
-        if self._zone_servers is None or name is None or not own or not is_host_name(name):
+        if self._zone_servers is None or name is None:
+            return ()
+        if not subject.owns(name) or not is_host_name(name):
             return ()
         answers = [await self._lookups.ask(name, rdtype) for rdtype in self._rdtypes]
         asked = await side_by_side(

@@ -56,7 +56,6 @@ JUDGING: dict[str, tuple[str, ...]] = {
         "_has_whole_parts",
         "_has_slice",
         "rdtype_of",
-        "key_of",
         "is_related",
     ),
     "check_reverse_mx.py": (
