@@ -60,8 +60,10 @@ class WorstFirst(nagiosplugin.Results):
         self._wording = wording
         self._of = ""
         self._worst: ServiceState = Ok
+        self._entries: Optional[list[Entry]] = None
 
     def add(self, *results: nagiosplugin.Result) -> nagiosplugin.Results:
+        self._entries = None
         for result in results:
             if isinstance(result, Judgement):
                 self._remember(result)
@@ -77,6 +79,13 @@ class WorstFirst(nagiosplugin.Results):
             text = shortened(str(self._wording.problem(problem)), STATUS_LINE // 2)
             status = _status(self._worst, f"{self._of}: {text} [{problem.finding}]")
             self._ending.know(status, int(self._worst))
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The problems, worst first, gathered once; one that many subjects share is one."""
+        if self._entries is None:
+            self._entries = _gather(self)
+        return self._entries
 
     @property
     def most_significant_state(self) -> ServiceState:
@@ -286,7 +295,11 @@ class Entry(Value):
 
 
 def _entries(results: nagiosplugin.Results) -> list[Entry]:
-    """Return the problems, worst first; one that many subjects share is one."""
+    assert isinstance(results, WorstFirst)
+    return results.entries
+
+
+def _gather(results: nagiosplugin.Results) -> list[Entry]:
     entries: dict[object, Entry] = {}
     for subject, problem in _problems(results):
         entry = entries.setdefault(_fault(subject, problem), Entry(problem, [], set()))
