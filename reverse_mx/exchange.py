@@ -47,7 +47,6 @@ class Server:
         host = os.fsdecode(octets).partition("%")[0]
         self.is_inside = is_inside(ipaddress.ip_address(host))
         self._text = address if port == 53 else f"{address}#{port}"
-        self.takes_edns = True
         self.silent_tries = 0
         self.has_answered = False
 
@@ -99,9 +98,13 @@ class Exchange:
         self._stream = bytearray()
 
     def ask(self, edns: bool) -> None:
-        """Send the question, unless the answer was truncated and TCP is at work on it."""
+        """Send the question, unless the answer was truncated and TCP is at work on it.
+
+        Whom it had to be put to without ``edns`` once is asked so from then on.
+        """
         if self._truncated:
             return
+        edns = edns and False not in self._queries
         if edns not in self._queries:
             self._queries[edns] = self._compose(edns)
         try:

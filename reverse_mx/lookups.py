@@ -112,8 +112,7 @@ class Lookup:
         if willing:
             self._last = willing[self._tries % len(willing)]
             self._tries += 1
-            patient = self._tries <= EDNS_TRIES * len(self._attempts)
-            self._last.exchange.ask(edns=self._last.server.takes_edns and patient)
+            self._last.exchange.ask(edns=self._tries <= EDNS_TRIES * len(self._attempts))
 
     @property
     def _failures(self) -> tuple[Failure, ...]:
@@ -139,8 +138,8 @@ class Lookup:
         exchange.server.has_answered = True
         unknown = had_edns and message.rcode in (FORMERR, NOTIMP, BADVERS)
         if unknown and exchange.ask_without_edns():
-            # RFC 6891, 7: this server is to be asked without EDNS.
-            exchange.server.takes_edns = False
+            # RFC 6891, 7. Of other questions it says nothing: a resolver may only hand on what a
+            # domain's own servers made of this one, and would explain no failure without EDNS.
             return
         self._authoritative = bool(message.flags & AA)
         # With an answer it is a courtesy that nobody here needs, and memory.

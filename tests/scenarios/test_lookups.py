@@ -52,6 +52,27 @@ def test_each_question_is_asked_once_with_edns(plugin: Plugin) -> None:
     assert edns == {True}
 
 
+@pytest.mark.parametrize("fault", ["noedns", "badvers", "badopt"])
+def test_what_one_question_is_put_without_edns_costs_no_other_its_explanation(
+    plugin: Plugin, fault: str
+) -> None:
+    text = f"! example.org. MX {fault}\n! 192.0.2.25 PTR rcode SERVFAIL 6 stale"
+    with NameServer(ONE_HOST + zone(text)) as server:
+        output = plugin.ask(server, "-d", "example.org", "example.com")
+        asked = [(query.rdtype, query.edns) for query in server.queries if query.rdtype != "AAAA"]
+    assert output.status == (
+        "REVERSE_MX CRITICAL - 2 of 2 domains have problems: example.org: the domain does not exist"
+        " (NXDOMAIN) [no-such-domain]; example.com: PTR lookup of 192.0.2.25 (mail.example.com)"
+        f" failed: SERVFAIL (EDE 6 DNSSEC Bogus: stale) from 127.0.0.1#{server.port} [dns-failure]"
+    )
+    assert sorted(asked) == [
+        ("A", True),
+        *[("MX", False), ("MX", True)],
+        ("MX", True),
+        ("PTR", True),
+    ]
+
+
 def test_forward_lookup_is_of_the_address_family_only(plugin: Plugin) -> None:
     text = """
     example.com. MX 10 mail.example.com.
