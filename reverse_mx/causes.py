@@ -151,7 +151,9 @@ def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
         return Cause.NO_TIME
     if root.silence and failed.silence:
         return Cause.DEAF
-    if not unchecked.failed and failed.outcome is Outcome.FAILURE:
+    # What failed only once may have failed by chance.
+    again = failed.bogus or failed.tries > 1
+    if not unchecked.failed and failed.outcome is Outcome.FAILURE and again:
         return Cause.BOGUS
     if failed.bogus:
         return Cause.BOGUS_SAYS_RESOLVER

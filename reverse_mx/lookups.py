@@ -171,13 +171,17 @@ class Lookup:
         self._try_next()
 
     def _may_be_chance(self, failure: Failure) -> bool:
-        """Tell whether a resolver may know better in a moment, and no other one says the same."""
+        """Tell whether a resolver may know better in a moment, and no other one says the same.
+
+        Without the time to ask it then, what it says counts at once.
+        """
+        end = min(self._started + self._patience, self._loop.deadline)
         return (
             failure.rcode == SERVFAIL
             and not self._question.at
             and not any(remark.dnssec for remark in failure.remarks)
             and len([f for f in self._failures if f.fault is Fault.RCODE]) == 1
-            and self._loop.now() + SECONDS_BETWEEN_FAILURES < self._started + self._patience
+            and self._loop.now() + SECONDS_BETWEEN_FAILURES < end
         )
 
     def _ask_again(self, attempt: Attempt) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import heapq
 import itertools
+import math
 import os
 import resource
 import selectors
@@ -76,7 +77,8 @@ class Loop:
     """Lets sockets, timers and chains speak in turn until a chain has ended or the time is up.
 
     Nothing outlives the run, and however fast datagrams arrive the clock is read between any two
-    of them. ``now()`` is in seconds, as are all times that it takes.
+    of them. ``now()`` is in seconds, as are all times that it takes, and the ``deadline`` of what
+    it runs.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Loop:
     ) -> None:
         """``selector`` is by which to wait, for a test whose time does not pass by itself."""
         self.now = clock
+        self.deadline = math.inf
         self.while_waiting: Callable[[], None] = lambda: None
         self._selector = selector or selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -126,6 +129,7 @@ class Loop:
 
     def run(self, chain: Coroutine[Any, Any, T], deadline: float) -> T:
         """Return what ``chain`` returns, at the deadline at the latest."""
+        self.deadline = deadline
         whole = start(chain)
         while not whole.settled:
             self.while_waiting()
@@ -134,18 +138,18 @@ class Loop:
                 for give_up in self._give_up:
                     give_up()
             else:
-                self._turn(deadline)
+                self._turn()
         return whole.value
 
-    def _turn(self, deadline: float) -> None:
-        until = min(deadline, self._timers[0][0]) if self._timers else deadline
+    def _turn(self) -> None:
+        until = min(self.deadline, self._timers[0][0]) if self._timers else self.deadline
         wait = 0.0 if self._soon else max(0.0, until - self.now())
         for key, _ in self._selector.select(wait):
             # An earlier event of this round may have closed the socket.
             if key.fileobj.fileno() >= 0:  # type: ignore[union-attr]
                 key.data()
             # Each of many long answers takes its time to read.
-            if self.now() >= deadline:
+            if self.now() >= self.deadline:
                 break
         # The waiting comes first, as what follows may settle what the run is for.
         while self._timers and self._timers[0][0] <= self.now():

@@ -149,6 +149,39 @@ def test_servfail_of_a_single_resolver_is_asked_once_more(
     assert (output.code, len(queries)) == (code, asked)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "ptr_time", "cause"),
+    [
+        pytest.param(
+            1.7,
+            0.2,
+            "not found; excluded: the resolver, which answers for the root",
+            id="no-time-to-ask-again",
+        ),
+        pytest.param(
+            1.3,
+            1.4,
+            "not looked for, as the time was up; a longer --timeout leaves some",
+            id="no-time-to-answer-again",
+        ),
+    ],
+)
+def test_servfail_is_a_failure_though_the_time_is_up_before_another_answer(
+    plugin: Plugin, seconds: float, ptr_time: float, cause: str
+) -> None:
+    slow = f"! * MX delay {seconds}\n! 192.0.2.25 PTR delay 0.2\n"
+    text = ONE_HOST + zone(f"{slow}! 192.0.2.25 PTR once rcode SERVFAIL")
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-4", "-d", "example.com", "-t", "3", "-v")
+    said = "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL from"
+    assert (output.code, output.status) == (
+        2,
+        f"REVERSE_MX CRITICAL - example.com: {said} 127.0.0.1#{server.port} [dns-failure]",
+    )
+    assert [line for line in output.long if "cause" in line] == [f"  cause: {cause}"]
+    assert float(output.perfdata["ptr_time"].partition("s")[0]) == pytest.approx(ptr_time, abs=0.05)
+
+
 class FormErrOverTcp(NameServer):
     """Truncates, and over TCP understands no EDNS."""
 
