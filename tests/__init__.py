@@ -7,7 +7,7 @@ world      real name servers, receivers, schedulers, a cluster, packaging, the b
 helpers    the name server of the tests, and what starts the real ones
 trials     longer runs, by themselves: fuzzing, mutants, loss, costs, scale; and the demo
 
-The first three need no daemon, and run with the newest and the oldest libraries.
+The first three need no daemon. The first two run with the newest and the oldest libraries.
 """
 
 from pathlib import Path
