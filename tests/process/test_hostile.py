@@ -45,7 +45,13 @@ def test_two_thousand_answers_from_hell() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        pytest.param('yield "implicit-mx"', 'assert not "implicit-mx"', "a fault", id="crash"),
+        # It goes wrong in every run, so also when the kept one is repeated on a busy machine.
+        pytest.param(
+            "return (self._policy.problem(",
+            "assert not (self._policy.problem(",
+            "a fault",
+            id="crash",
+        ),
         pytest.param(
             '"\\n".join(passed) + "\\n"',
             '"\\n".join([*passed, *passed[:1]]) + "\\n"',
