@@ -12,17 +12,38 @@ policy, and ``main``. What they use has its rooms in the package ``reverse_mx``,
 from __future__ import annotations
 
 import os
+import re
 import sys
+from typing import NoReturn
+
+
+def not_loaded(error: Exception, needs: str) -> NoReturn:
+    """End with one line: a traceback has exit code 1, which a scheduler takes for a WARNING.
+
+    ``needs`` is what to do if something is not there. An error may quote what comes from outside,
+    and the gate may be what is not there.
+    """
+    if isinstance(error, ImportError):
+        said = f"{error}: {needs}"
+    elif isinstance(error, OSError) and error.errno:
+        said = os.strerror(error.errno).lower()
+    else:
+        said = f"{type(error).__name__} while the plugin was loaded"
+    line = f"REVERSE_MX UNKNOWN - {re.sub('[^ -~]|[|<>&`$]', '?', said)}\n"
+    try:
+        os.write(1, line.encode("ascii"))
+    finally:
+        sys.exit(3)
+
 
 try:
     from reverse_mx.process import Ending
-except ImportError as missing:
-    # A traceback would end with exit code 1, which a scheduler takes for a WARNING.
-    print(
-        f"REVERSE_MX UNKNOWN - {missing}: check_reverse_mx.py needs the folder reverse_mx beside"
-        " it; make plugin makes one file of both"
+except Exception as missing:
+    not_loaded(
+        missing,
+        "check_reverse_mx.py needs the folder reverse_mx beside it; make plugin makes one file of"
+        " both",
     )
-    sys.exit(3)
 
 # The libraries take longer to load than a check to run. Who imports this module for another
 # purpose than to run it keeps the handlers.
@@ -32,7 +53,7 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx"
 
 import gc
 from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
 # Loading makes no garbage, but so many objects that looking for it costs a tenth of a check.
 gc.disable()
@@ -65,12 +86,11 @@ try:
     from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
     from reverse_mx.wording import Wording
     from reverse_mx.zone_servers import ZoneServers
-except ImportError as missing:
-    print(
-        f"REVERSE_MX UNKNOWN - {missing}: install nagiosplugin and dnspython"
-        " (Debian: python3-nagiosplugin python3-dnspython)"
+except Exception as missing:
+    not_loaded(
+        missing,
+        "install nagiosplugin and dnspython (Debian: python3-nagiosplugin python3-dnspython)",
     )
-    sys.exit(3)
 gc.freeze()
 gc.enable()
 

@@ -159,6 +159,18 @@ def read(wire: bytes, rdtype: RdataType) -> Message:
     return Message(flags, rcode, tuple(answer), tuple(authority), remarks, strangers)
 
 
+def load(rdtype: RdataType) -> Any:
+    """Load what reads records of a type, and return its class.
+
+    dnspython does so at the first record, when the sockets may have taken all descriptors.
+    """
+    return dns.rdata.get_rdata_class(IN, rdtype)  # type: ignore[no-untyped-call]
+
+
+# Those that every run may meet.
+_KINDS: dict[int, Any] = {rdtype: load(rdtype) for rdtype in (A, AAAA, CNAME, MX, NS, PTR, SOA)}
+
+
 class _Reader:
     """Reads a message from its first octet to its last."""
 
@@ -223,8 +235,7 @@ class _Reader:
                 raise Malformed(Defect.RECORD) from None
         if self._at != end:
             raise Malformed(Defect.RECORD)
-        kind = dns.rdata.get_rdata_class(IN, rdtype)  # type: ignore[no-untyped-call]
-        return kind(IN, rdtype, *fields)
+        return _KINDS[rdtype](IN, rdtype, *fields)
 
     def _next_name(self) -> Name:
         start = self._at

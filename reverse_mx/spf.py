@@ -13,6 +13,7 @@ from reverse_mx.answer import Answer, Question, unique
 from reverse_mx.facts import SpfFacts
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
+from reverse_mx.message import load
 from reverse_mx.names import ROOT, Address, Name, Network, address_in_letters
 from reverse_mx.spf_record import (
     MOST_SPF_EXCHANGES,
@@ -62,6 +63,7 @@ class Spf:
     def __init__(self, lookups: Lookups, rdtypes: Sequence[RdataType]) -> None:
         self._lookups = lookups
         self._rdtypes = rdtypes
+        load(TXT)
 
     async def allowed(self, domain: Name) -> SpfFacts:
         return await SpfWalk(self._lookups, self._rdtypes, domain).facts()

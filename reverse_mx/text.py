@@ -67,8 +67,8 @@ def _show_label(label: bytes) -> str:
 def _readable_label(label: bytes) -> str:
     readable = ""
     if label[:4].lower() == b"xn--":
-        # It may not be valid, or the idna package not be installed.
-        with contextlib.suppress(dns.exception.DNSException):
+        # It may not be valid, or the idna package not be there, or not to be loaded.
+        with contextlib.suppress(dns.exception.DNSException, ImportError, LookupError, OSError):
             readable = idna_codec().decode(label)
     if readable.isprintable() and not UNSAFE.intersection(readable) and readable:
         return readable

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import re
+import shutil
 import signal
 import statistics
 import struct
@@ -139,6 +140,43 @@ def in_etc_with(make: str) -> tuple[str, ...]:
         f' exec {WITHOUT_PRIVILEGES} "$@"'
     )
     return ("unshare", "--map-root-user", "--mount", "--net", "sh", "-c", script, "sh")
+
+
+# What cannot be loaded
+
+INSTALL = "install nagiosplugin and dnspython (Debian: python3-nagiosplugin python3-dnspython)"
+NEEDS = "check_reverse_mx.py needs the folder reverse_mx beside it; make plugin makes one file of"
+
+
+@pytest.mark.parametrize(
+    ("fails", "said", "needs"),
+    [
+        pytest.param("raise OSError(24, 'a|b')", "too many open files", False, id="no-descriptors"),
+        pytest.param(
+            "raise MemoryError", "MemoryError while the plugin was loaded", False, id="no-memory"
+        ),
+        pytest.param("1 +", "SyntaxError while the plugin was loaded", False, id="no-python"),
+        pytest.param(
+            "raise ImportError('/a|b/c.so: <' + chr(27) + '>')", "/a?b/c.so: ???: ", True, id="raw"
+        ),
+    ],
+)
+@pytest.mark.parametrize("what", ["nagiosplugin.py", "reverse_mx/process.py"])
+def test_what_cannot_be_loaded_is_said_in_one_line(
+    program: Program, tmp_path: Path, what: str, fails: str, said: str, needs: bool
+) -> None:
+    alone = Path(shutil.copy(program.file, tmp_path / "check_reverse_mx"))
+    (tmp_path / "reverse_mx").mkdir()
+    for room in (ROOT / "reverse_mx").glob("*.py"):
+        shutil.copy(room, tmp_path / "reverse_mx")
+    (tmp_path / what).write_text(fails)
+    wanted = INSTALL if what == "nagiosplugin.py" else f"{NEEDS} both"
+    output = Program(program.python, alone)("-d", "example.com")
+    assert (output.stdout, output.code, output.stderr) == (
+        f"REVERSE_MX UNKNOWN - {said}{wanted * needs}\n",
+        3,
+        "",
+    )
 
 
 # Interrupts
@@ -408,6 +446,20 @@ def test_few_descriptors_make_it_slower_not_wrong(
         0,
         "",
     )
+
+
+def test_what_is_loaded_late_does_not_need_the_last_descriptor(program: Program) -> None:
+    """Four silent servers and a selector take all that standard output and its like leave."""
+    others = [f"127.0.0.{number}" for number in range(2, 6)]
+    text = ONE_HOST + '! * MX ede 3 stale\nexample.com. TXT "v=spf1 mx -all"'
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(NameServer(text, "127.0.0.9"))
+        for address in others:
+            stack.enter_context(NameServer("! * * drop", address, server.port))
+        where = [part for address in others for part in ("-s", address)]
+        arguments = ("-p", str(server.port), "-s", server.address, "-d", "example.com", "--spf")
+        output = program(*where, *arguments, within=("prlimit", "--nofile=9"))
+    assert (output.status, output.code, output.stderr) == (OK, 0, "")
 
 
 LEAVE_OPEN = """\
