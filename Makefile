@@ -13,7 +13,8 @@
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
 DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
-  postfix python3-dnspython python3-idna python3-nagiosplugin unbound $(BENCH_DEBIAN)
+  postfix python3-dnspython python3-idna python3-nagiosplugin rspamd spamassassin unbound \
+  $(BENCH_DEBIAN)
 PIP = -m pip install --quiet --disable-pip-version-check
 # What is installed is pinned to versions and hashes.
 LOCKS = tests/requirements

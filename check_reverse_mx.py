@@ -76,9 +76,10 @@ try:
         ZoneAnswers,
     )
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
+    from reverse_mx.generic import why_generic
     from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
-    from reverse_mx.names import Name, spells_address
+    from reverse_mx.names import Name
     from reverse_mx.options import parse
     from reverse_mx.report import ChainSummary, Check, Counsel, Progress, WorstFirst
     from reverse_mx.smtp import Smtp
@@ -221,7 +222,7 @@ class AddressContext(FindingsContext):
         for name in iprev.names:
             if name.confirms(fact.address) and any(b"_" in label for label in name.name.labels):
                 yield "underscore-ptr", name
-            if name.confirms(fact.address) and spells_address(name.name, fact.address):
+            if name.confirms(fact.address) and why_generic(name.name, fact.address):
                 yield "generic-ptr", name
         if iprev.left_out:
             yield "too-many", None

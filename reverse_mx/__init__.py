@@ -4,6 +4,8 @@ gate          what every output passes: nothing raw, nothing endless
 process       signals, timers, the one write, the exit
 names         domain names, host names, reverse names
 addresses     what an IP address is to mail: public, private, translated, of no use
+filters       what Rspamd and SpamAssassin score in the name of a client
+generic       why a PTR name is generic: it spells its address, or says what line it is
 values        what frozen values are made of
 text          what makes text of names, octets and numbers, safe to print
 loop          promises, the chains that wait for them, sockets, timers, the clock

@@ -15,11 +15,11 @@ from reverse_mx.facts import (
     Edge,
     MailAddress,
     MailHost,
-    PtrName,
     ServerAnswer,
     Subject,
     Zone,
 )
+from reverse_mx.filters import Score, scores
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Loop, side_by_side, start
@@ -34,7 +34,6 @@ from reverse_mx.names import (
     is_private_reverse,
     is_registrys,
     is_reverse_registrys,
-    looks_dynamic,
     mailbox_of,
 )
 from reverse_mx.text import in_line, printable, show_name
@@ -200,27 +199,36 @@ class Advisor:
         return ""
 
     def _meanwhile(self, problem: Problem, stage: str) -> Iterator[Line]:
-        if not problem.finding or (problem.finding, stage) in self._told:
+        scored = self._scores(problem)
+        if not problem.finding or (problem.finding, stage, scored) in self._told:
             return
-        self._told.add((problem.finding, stage))
+        self._told.add((problem.finding, stage, scored))
         reactions = [
             reaction
             for reaction in FINDINGS[problem.finding].reactions
             if not reaction.stages or stage in reaction.stages
             if self._happens(reaction, problem)
         ]
+        for score in scored:
+            reactions.append(Reaction(score.filter, "", f"scores {score.rule} ({score.points})"))
         if reactions:
             yield Line(f"meanwhile: {'; '.join(_in_short(reactions))}", prose=True)
 
+    @staticmethod
+    def _scores(problem: Problem) -> tuple[Score, ...]:
+        """Return what filters score a generic name with; a private address they do not look at."""
+        if problem.finding != "generic-ptr" or private_by(problem.fact.address):
+            return ()
+        return scores(problem.about.name)
+
     def _happens(self, reaction: Reaction, problem: Problem) -> bool:
         """Tell whether a receiver does to an address what it does about a finding alone."""
-        fact, name = problem.fact, problem.about
+        fact = problem.fact
+        if reaction.by_name:
+            return False
         if not isinstance(fact, MailAddress):
             return True
         if reaction.public and private_by(fact.address):
-            return False
-        dynamic = isinstance(name, PtrName) and looks_dynamic(name.name, fact.address)
-        if reaction.dynamic and not dynamic:
             return False
         # What is worse decides: a name that would do is of no use beside one that fails.
         return all(

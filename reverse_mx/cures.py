@@ -31,6 +31,7 @@ from reverse_mx.facts import (
     is_newer,
 )
 from reverse_mx.findings import Problem
+from reverse_mx.generic import why_generic
 from reverse_mx.names import (
     ARPA,
     ROOT,
@@ -41,7 +42,6 @@ from reverse_mx.names import (
     is_related,
     meant_host,
     rdtype_of,
-    spells_address,
 )
 from reverse_mx.smtp_reply import Ending
 from reverse_mx.spf_cures import SpfStep, spf_steps
@@ -404,7 +404,7 @@ class Cures:
         sound = [
             name.name
             for name in fact.iprev.names
-            if name.confirms(fact.address) and not spells_address(name.name, fact.address)
+            if name.confirms(fact.address) and not why_generic(name.name, fact.address)
         ]
         meant = [name for name in sound if name in fact.expected]
         named_so = [name for name in fact.greeting.names if name in fact.expected]
@@ -429,7 +429,7 @@ def _is_good(name: Name, address: Optional[Address] = None) -> bool:
         and not any(b"_" in label for label in name.labels)
         and not name.is_subdomain(ARPA)
         and not is_nobodys(name)
-        and not (address is not None and spells_address(name, address))
+        and not (address is not None and why_generic(name, address))
     )
 
 

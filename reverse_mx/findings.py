@@ -16,8 +16,8 @@ class Reaction(NamedTuple):
     """What one receiver does about a finding, with which setting, in which SMTP reply.
 
     ``stages`` are those of the failed lookups that it does it for, all if there are none.
-    ``public`` is whether only an address that the public can see ever reaches it,
-    ``dynamic`` whether only a name that looks like one of a dial-up line is meant.
+    ``public`` is whether only an address that the public can see ever reaches it, or is judged,
+    ``by_name`` whether it hangs on the PTR name: what ``filters`` says of that is more exact.
     """
 
     receiver: str
@@ -26,13 +26,14 @@ class Reaction(NamedTuple):
     code: str = ""
     stages: tuple[str, ...] = ()
     public: bool = False
-    dynamic: bool = False
+    by_name: bool = False
 
     def __str__(self) -> str:
         setting = f" with {self.setting}" if self.setting else ""
         code = f" ({self.code})" if self.code else ""
         when = f" if the {' or '.join(self.stages)} lookup fails" if self.stages else ""
-        return f"{self.receiver} {self.verdict}{setting}{code}{when}"
+        which = " of some names" if self.by_name else ""
+        return f"{self.receiver} {self.verdict}{which}{setting}{code}{when}"
 
 
 POSTFIX_CLIENT = "reject_unknown_client_hostname"
@@ -45,6 +46,13 @@ NO_REVERSE_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
     Reaction("Postfix", POSTFIX_REVERSE, "refuses", "450 4.7.1"),
     Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
+)
+# What a filter takes for a client without a name is what the mail server tells it.
+NO_CONFIRMED_NAME = (
+    Reaction("Rspamd", "", "scores HFILTER_HOSTNAME_UNKNOWN (2.5)", public=True),
+    Reaction(
+        "SpamAssassin", "Postfix's Received lines", "scores RDNS_NONE (0.8 to 2.4)", public=True
+    ),
 )
 ANY_CONFIRMED_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
@@ -65,7 +73,7 @@ class Finding(NamedTuple):
     """One thing that can be found: its name, its default state, when it is reported.
 
     ``option`` is the one that it is looked for with only. ``reactions`` are what receivers do
-    meanwhile. Those of Postfix and Exim are proven by tests against the real servers.
+    meanwhile. Those of Postfix, Exim, Rspamd and SpamAssassin are proven by tests against these.
     """
 
     name: str
@@ -140,7 +148,13 @@ FINDINGS = {
                 Reaction("Gmail", "", "refuses", "550-5.7.25", public=True),
                 *NO_REVERSE_NAME,
                 Reaction("OpenSMTPD", "rdns or fcrdns", "refuses"),
-                Reaction("SpamAssassin", "", "scores RDNS_NONE"),
+                Reaction(
+                    "Rspamd",
+                    "",
+                    "scores RDNS_NONE (1.0) and HFILTER_HOSTNAME_UNKNOWN (2.5)",
+                    public=True,
+                ),
+                Reaction("SpamAssassin", "", "scores RDNS_NONE (0.8 to 2.4)", public=True),
             ),
         ),
         Finding(
@@ -154,13 +168,14 @@ FINDINGS = {
                 Reaction("Postfix", POSTFIX_REVERSE, "accepts"),
                 Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
                 Reaction("OpenSMTPD", "fcrdns", "refuses"),
+                *NO_CONFIRMED_NAME,
             ),
         ),
         Finding(
             "invalid-ptr",
             Critical,
             "No PTR name is a host name; most receivers throw such names away unseen.",
-            NO_REVERSE_NAME,
+            (*NO_REVERSE_NAME, *NO_CONFIRMED_NAME),
         ),
         Finding(
             "mixed-ptr",
@@ -202,10 +217,14 @@ FINDINGS = {
         Finding(
             "generic-ptr",
             Warn,
-            "A PTR name that confirms spells out its address, as those of dial-up pools do.",
+            "A PTR name that confirms spells out its address, as those of dial-up pools do, or has"
+            " a word for a kind of line (dynamic, pool, dsl, ...) that a spam filter scores.",
             (
                 *ANY_CONFIRMED_NAME,
-                Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC", dynamic=True),
+                Reaction(
+                    "Rspamd", "", "scores HFILTER_HOSTNAME_1 to _5 (0.5 to 3.0)", by_name=True
+                ),
+                Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC (0.4 to 2.6)", by_name=True),
             ),
         ),
         Finding(

@@ -152,15 +152,6 @@ def spells_decimally(name: Name, address: Address) -> bool:
     return any(re.search(rf"(?<!\d){form}(?!\d)", text) for form in (split, *padded))
 
 
-def looks_dynamic(name: Name, address: Address) -> bool:
-    """Tell whether SpamAssassin takes a name for one of a dial-up line (RDNS_DYNAMIC).
-
-    Its rules except names that say that they are static, and know few forms in hexadecimal.
-    """
-    excepted = re.search("static|fix", _letters(name))
-    return spells_decimally(name, address) and not excepted
-
-
 def _letters(name: Name) -> str:
     return b".".join(name.labels).decode("latin-1").lower()
 

@@ -29,6 +29,7 @@ from reverse_mx.facts import (
     ZoneAnswers,
 )
 from reverse_mx.findings import LeftOut, Problem
+from reverse_mx.generic import why_generic
 from reverse_mx.message import Defect, ExtendedError
 from reverse_mx.names import (
     ARPA,
@@ -314,8 +315,11 @@ class Wording:
         return Sentence(self._address(fact), "with an underscore", self.name(name.name))
 
     def _generic_ptr(self, fact: MailAddress, name: PtrName) -> Sentence:
-        text = "which spells out the address"
-        return Sentence(self._address(fact), text, self.name(name.name))
+        why = why_generic(name.name, fact.address)
+        assert why is not None
+        kinds = ", ".join(why.words)
+        says = "spells out the address" if why.spells else f"names a kind of line ({kinds})"
+        return Sentence(self._address(fact), f"which {says}", self.name(name.name))
 
     def _failed_lookup(self, fact: object, edge: Edge) -> Sentence:
         return Sentence(self._lookup(fact, edge), f"failed: {reason(edge.answer)}")

@@ -722,7 +722,7 @@ def test_name_of_another_domains_host_is_kept(plugin: Plugin) -> None:
     [
         pytest.param(
             "h192-0-2-25",
-            "meanwhile: accepted by Postfix, Exim; SpamAssassin scores RDNS_DYNAMIC",
+            "meanwhile: accepted by Postfix, Exim; SpamAssassin scores RDNS_DYNAMIC (0.4 to 2.6)",
             id="generic",
         ),
         pytest.param(
@@ -731,7 +731,7 @@ def test_name_of_another_domains_host_is_kept(plugin: Plugin) -> None:
         pytest.param("c0000219", "meanwhile: accepted by Postfix, Exim", id="spamassassin-hex"),
         pytest.param(
             "h192-0-2-25 gone",
-            "meanwhile: accepted by Exim; SpamAssassin scores RDNS_DYNAMIC",
+            "meanwhile: accepted by Exim; SpamAssassin scores RDNS_DYNAMIC (0.4 to 2.6)",
             id="postfix-may-look-at-the-other-name",
         ),
     ],
@@ -743,7 +743,8 @@ def test_receivers_of_a_generic_name(plugin: Plugin, names: str, meanwhile: str)
     with NameServer(zone(ZONES + text)) as server:
         output = plugin.ask(server, "-v", "--sender", "192.0.2.25")
     start = next(n for n, line in enumerate(output.long) if " generic-ptr: " in line)
-    assert next(line for line in output.long[start:] if "meanwhile" in line).strip() == meanwhile
+    told = " ".join(" ".join(output.long[start:]).split())
+    assert re.findall(r"meanwhile: .*?(?= \[| 192\.0\.2\.25 sender)", told)[0] == meanwhile
 
 
 def test_threshold_needs_no_advice(plugin: Plugin) -> None:
