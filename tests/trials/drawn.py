@@ -1,9 +1,11 @@
-"""What is drawn by hypothesis for a run of the fuzz: arguments, answers and greetings."""
+"""What is drawn by hypothesis for a run of the fuzz: arguments, answers, greetings, the process."""
 
 from __future__ import annotations
 
 import random
+import signal
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -70,13 +72,62 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Greeting:
+    """What an SMTP server sends, piece by piece, and what it does ``then``."""
+
+    pieces: tuple[bytes, ...]
+    then: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the process of a run inherits, and which ``signal`` it gets ``after`` how many seconds.
+
+    ``limit`` is how many descriptors it may have, of which so many are ``taken``.
+    """
+
+    stdout: str = "file"
+    stderr: str = "file"
+    blocked: bool = False
+    ignored: bool = False
+    timer: int | None = None
+    taken: int = 0
+    limit: int = 0
+    signal: int = 0
+    after: float = 0.0
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of arguments: octets so many ``times``, or None for a pipe that nobody writes to."""
+
+    octets: bytes | None = b""
+    times: int = 1
+
+
+@dataclass(frozen=True)
 class Run:
-    """The arguments of a run, and what is answered in it."""
+    """The arguments of a run, what is answered in it, and its surroundings."""
 
     arguments: tuple[str, ...]
     encoding: str
     replies: tuple[Reply, ...]
-    greetings: tuple[bytes, ...]
+    greetings: tuple[Greeting, ...]
+    file: File
+    setting: Setting
+
+    @property
+    def timeout(self) -> float:
+        return float(self.arguments[self.arguments.index("-t") + 1])
+
+    @property
+    def verbose(self) -> bool:
+        return any(argument.startswith("-v") for argument in self.arguments)
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether it has arguments that may well be refused."""
+        return FILE in self.arguments or any(odd in self.arguments for odd in ODD_ARGUMENTS)
 
 
 def wire(*labels: bytes) -> bytes:
@@ -137,6 +188,52 @@ GREETINGS = [
     *(b"220 a..b\r\n", b"220 " + b"a" * 300 + b"\r\n", b"\xff\0\x1b[31m|<'\r\n", b"22", b"\n"),
     *(b"220 |x;'=1\r\n", b"220-a\r\n" * 9000, b"x" * 70000, b"220 .\r\n", b"220 -\r\n"),
 ]
+PIECES = [
+    *(
+        b"220",
+        b"220-",
+        b" ",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"2200 x\r\n",
+        b"220 mail.example.com",
+        b"521 no\r\n",
+    ),
+    *(
+        b"220-teaser\r\n",
+        b"*****\r\n",
+        b"\xff\xfd\x18",
+        b"220 \x1b[2J\r\n",
+        b"HTTP/1.1 400\r\n\r\n",
+        b"\0",
+    ),
+]
+
+# What stands for the name of the file of arguments.
+FILE = "@FILE"
+ODD_ARGUMENTS = [
+    *("--foo|x=1", "|", "a|b=1;2", "`id`.example", "$(reboot)", "<b>.example", "x\ny", "\x1b[31m"),
+    *("\udcff\udcfe", "\u202eb\u00fccher.example", "xn--zzzzzz-999999.example", "a" * 300, "", "."),
+    *("1.2.3", "0x7f.1", "[192.0.2.25]", "::1%<b>$(id)", "a..b", "user@example.com", "--", "-"),
+    *("--timeout=nan", "--timeout=1e9", "--timeout=-1", "--state=x=|", "--state=missing-ptr=<b>"),
+    *("--warning=@|", "--critical=5:1", "--spf=a|b", "-p|", "--port=70000", "--server=::1%<b>"),
+    *("--server=|", "--sender=192.0.2.1=a|b", "--sender=2001:db8::1%eth0", "--sender=[::1]=."),
+    *("--sender=x.example=" + "a" * 70, "--ignore=*[", "--ignore=192.0.2.0/99", "--ignore=|"),
+    *("@/nonexistent|<b>", "@/", "@/dev/null", "@/dev/zero", "@/dev/stdin", "@\udcff", "@@FILE"),
+]
+LINES = [
+    *("d0.example.com", "d1.example.com", "# |<b>", "", "  ", "--spf", "--authoritative", "-d"),
+    *(
+        "-d d2.example.com",
+        "--sender 192.0.2.1",
+        "\tx.example\t",
+        "-w 5:1",
+        "-",
+        "--",
+        "@/dev/zero",
+    ),
+]
 
 hostile_names = st.lists(
     st.sampled_from(HOSTILE_LABELS) | st.binary(min_size=1, max_size=12), min_size=1, max_size=3
@@ -156,6 +253,42 @@ addresses = st.one_of(
 )
 spf = st.lists(st.sampled_from(SPF_TERMS), max_size=12).map(
     lambda terms: " ".join(["v=spf1", *terms]).encode()
+)
+greetings = st.builds(
+    Greeting,
+    st.lists(
+        st.one_of(st.sampled_from(GREETINGS), st.sampled_from(PIECES), st.binary(max_size=40)),
+        min_size=1,
+        max_size=4,
+    ).map(tuple),
+    st.sampled_from(["wait", "wait", "close", "reset", "flood"]),
+)
+files = st.one_of(
+    st.lists(
+        st.sampled_from([line.encode("utf-8", "surrogateescape") for line in LINES])
+        | st.sampled_from([odd.encode("utf-8", "surrogateescape") for odd in ODD_ARGUMENTS])
+        | st.binary(max_size=12),
+        max_size=8,
+    ).map(lambda lines: File(b"\n".join(lines))),
+    st.sampled_from([File(b"x.example\n", 250_000), File(b"a", 1 << 25), File(None)]),
+)
+INTERRUPTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)
+HARMLESS = (signal.SIGALRM, signal.SIGWINCH, signal.SIGCONT, signal.SIGURG, signal.SIGTTOU)
+TERMINALS = ("terminal", "terminal-stopped", "terminal-gone")
+settings = st.one_of(
+    st.builds(Setting, stdout=st.sampled_from(["pipe", "pipe-nonblocking", "pipe-unread"])),
+    st.builds(Setting, stderr=st.sampled_from([*TERMINALS, "full", "closed"])),
+    st.builds(
+        Setting,
+        blocked=st.booleans(),
+        ignored=st.booleans(),
+        timer=st.sampled_from(
+            [None, signal.ITIMER_REAL, signal.ITIMER_PROF, signal.ITIMER_VIRTUAL]
+        ),
+        signal=st.sampled_from([0, *INTERRUPTS, *HARMLESS]),
+        after=st.floats(0.0, 0.4),
+    ),
+    st.sampled_from([Setting(taken=1000, limit=1024), *(Setting(limit=n) for n in (9, 16, 40))]),
 )
 texts = st.one_of(spf, spf, st.binary(max_size=40), st.just(b"v=spf1 " + b"a " * 2000))
 types = st.sampled_from(
@@ -186,6 +319,29 @@ def some(of: st.SearchStrategy[Record], most: int) -> st.SearchStrategy[tuple[Re
 
 NOTHING = st.just(())
 asked_for = records(st.just(0), sound=True)
+
+
+def herds(
+    of: Sequence[int], least: int, most: int, owners: Sequence[bytes] = (SELF,)
+) -> st.SearchStrategy[tuple[Record, ...]]:
+    """Many sound records, of which hypothesis draws the number and no more: it would take long."""
+
+    def herd(count: int, salt: int) -> tuple[Record, ...]:
+        chance = random.Random(salt)
+        hostile = [wire(label, b"example", b"com") for label in HOSTILE_LABELS if len(label) < 64]
+        return tuple(
+            Record(
+                *(chance.choice(owners), chance.choice(of), IN, chance.randrange(65536)),
+                chance.choice([*ORDINARY_NAMES, *hostile]),
+                ip_address(chance.choice(ADDRESSES)).packed,
+                *(b"v=spf1 a -all", None, 0),
+            )
+            for _ in range(count)
+        )
+
+    return st.builds(herd, st.integers(least, most), st.integers(0, 65535))
+
+
 # More mail hosts or PTR names than are followed, each different.
 crowds = st.integers(101, 150).map(
     lambda count: tuple(
@@ -202,11 +358,18 @@ SECTIONS = {
     "alias": st.tuples(
         some(records(st.sampled_from([CNAME, DNAME, 0]), True), 3), NOTHING, NOTHING
     ),
+    "herd": st.tuples(herds([0], 14, 40), NOTHING, herds([A, AAAA], 0, 20, ORDINARY_NAMES)),
     "denial": st.tuples(NOTHING, some(records(st.just(SOA), sound=True), 1), NOTHING),
-    "referral": st.tuples(NOTHING, some(records(st.just(NS), sound=True), 3), NOTHING),
+    # Upwards, aside, and downwards, with the servers' addresses.
+    "referral": st.tuples(
+        NOTHING,
+        herds([NS], 0, 20, [SELF, SELF, *ORDINARY_NAMES]),
+        herds([A, AAAA], 0, 20, ORDINARY_NAMES),
+    ),
     "wild": st.tuples(*[some(records(types, sound=False), 3)] * 3),
 }
 DELIVERIES = [*["datagram"] * 12, *["tcp"] * 3, "tcp-length", "tcp-split", "tcp-cut", "drop"]
+DELIVERIES += ["tcp-empty", "tcp-small", "tcp-flood", "tcp-trickle", "tcp-other", "tcp-reset"]
 options = st.lists(
     st.tuples(
         st.sampled_from([15, 15, 15, 3, 8, 10, 65001]),
@@ -223,7 +386,8 @@ options = st.lists(
 @st.composite
 def replies(draw: st.DrawFn, tame: bool, crowded: bool = False) -> Reply:
     """``tame`` answers can be read, so that what they hold is gone into."""
-    kinds = ["answer"] * 6 + ["alias", "denial", *([] if tame else ["denial", "referral", "wild"])]
+    kinds = ["answer"] * 12 + ["alias", "alias", "denial", "denial", "herd"]
+    kinds += [] if tame else ["denial", "herd", "referral", "referral", "referral", "wild", "wild"]
     kinds = ["crowd"] if crowded else kinds
     # Authoritative servers that all answer may differ.
     flags = draw(st.sampled_from([QR | RA, QR | AA | RA] * 3 + ([] if tame else [QR, 0, 0xFFFF])))
@@ -242,30 +406,49 @@ def replies(draw: st.DrawFn, tame: bool, crowded: bool = False) -> Reply:
     )
 
 
+odd_arguments = st.one_of(
+    st.lists(st.sampled_from(ODD_ARGUMENTS), min_size=1, max_size=3).map(tuple),
+    st.just((FILE,)),
+)
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     count = draw(st.sampled_from([1, 1, 3, 8]))
-    arguments = ["-d", *(f"d{number}.example.com" for number in range(count))]
     crowded = count == 1 and draw(st.integers(0, 5)) == 0
-    arguments += ["-t", "1" if crowded else draw(st.sampled_from(["0.3", "0.5", "1"]))]
-    arguments += draw(st.sampled_from([[], ["--authoritative"]]))
-    flags = ["--spf", "--smtp", "--no-reverse", "-v", "-v", "-vv", "-vvv"]
-    arguments += draw(st.lists(st.sampled_from(flags), max_size=3, unique=True))
-    arguments += draw(st.sampled_from([[], [], ["-4"], ["-6"], ["--state", "missing-ptr=ok"]]))
-    arguments += draw(
-        st.sampled_from([[], [], ["--sender", "192.0.2.1", "out.example.com", "2001:db8::1"]])
-    )
-    arguments += draw(st.sampled_from([[], [], [], ["-s", "192.0.2.53"]]))
-    arguments += draw(st.sampled_from([[], [], [], ["-w", "0.1", "-c", "@0.2:0.3"]]))
+    setting = draw(settings) if draw(st.integers(0, 4)) == 0 else Setting()
+    timeout = "1" if crowded else draw(st.sampled_from(["0.3", "0.5", "1"]))
+    # A terminal is written to after a second.
+    timeout = "1.5" if setting.stderr in TERMINALS else timeout
+    odd = draw(odd_arguments) if draw(st.integers(0, 9)) == 0 else ()
     return Run(
-        tuple(arguments),
+        (
+            *("-d", *(f"d{number}.example.com" for number in range(count)), "-t", timeout),
+            *draw(options_of_runs()),
+            *odd,
+        ),
         draw(st.sampled_from(["utf-8", "utf-8", "ascii"])),
         (
             *draw(st.lists(replies(draw(st.booleans())), min_size=1, max_size=10)),
             *([draw(replies(True, crowded=True))] if crowded else []),
         ),
-        tuple(draw(st.lists(st.sampled_from(GREETINGS), min_size=1, max_size=3))),
+        tuple(draw(st.lists(greetings, min_size=1, max_size=3))),
+        draw(files) if FILE in odd else File(),
+        setting,
     )
+
+
+@st.composite
+def options_of_runs(draw: st.DrawFn) -> tuple[str, ...]:
+    arguments = [*draw(st.sampled_from([[], ["--authoritative"]]))]
+    flags = ["--spf", "--smtp", "--no-reverse", "-v", "-v", "-vv", "-vvv"]
+    arguments += draw(st.lists(st.sampled_from(flags), max_size=3, unique=True))
+    arguments += draw(st.sampled_from([[], [], ["-4"], ["-6"], ["--state", "missing-ptr=ok"]]))
+    senders = ["192.0.2.1", "out.example.com", "2001:db8::1", "192.0.2.2=mail.example.com"]
+    arguments += draw(st.sampled_from([[], [], ["--sender", *senders]]))
+    arguments += draw(st.sampled_from([[], [], [], ["-s", "192.0.2.53"]]))
+    arguments += draw(st.sampled_from([[], [], [], ["-w", "0.1", "-c", "@0.2:0.3"]]))
+    return tuple(arguments)
 
 
 def mutate(octets: bytes, times: int, chance: random.Random) -> bytes:

@@ -23,11 +23,13 @@ import os
 import random
 import re
 import sys
+import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,16 @@ import hypothesis
 from reverse_mx.findings import FINDINGS
 from tests.helpers import perfdata
 from tests.helpers.figures import DOCS, machine, table, write_block
-from tests.trials.drawn import Run, runs
+from tests.trials.drawn import (
+    FILE,
+    INTERRUPTS,
+    TERMINALS,
+    File,
+    Greeting,
+    Run,
+    Setting,
+    runs,
+)
 from tests.trials.forked import Result, run_plugin
 from tests.trials.hell import Answer, Answers, Hell, bring_up_loopback, draw_answers
 
@@ -55,28 +66,49 @@ STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 # What a run says, in its status line or below, that has more to judge than the time allows.
 BROKEN_OFF = re.compile(r"(?m)^(REVERSE_MX UNKNOWN - )?the time was up before ")
+INTERRUPTED = "REVERSE_MX UNKNOWN - interrupted\n"
+NO_DESCRIPTORS = "REVERSE_MX UNKNOWN - too many open files\n"
 STATUS = re.compile(
     r"REVERSE_MX (?P<state>OK|WARNING|CRITICAL|UNKNOWN) - [^\n]+?(?P<perfdata> \| [^\n]*)?\n"
 )
-# The plugin's own words, and Python's in what it logs, that have an apostrophe.
+# The plugin's own words that have an apostrophe: nothing that is drawn has it behind a letter.
 # A TXT record to paste has its strings in quotes (RFC 1035, 5.1).
 OWN_QUOTES = re.compile(r'(?<= TXT )("[^"]*" ?)+$')
-OWN_APOSTROPHES = re.compile(r"\b(domain|address|provider|resolver|Postfix|zone)'s\b")
+OWN_APOSTROPHES = re.compile(r"(?<=[a-z])'s\b|(?<=s)'(?= )")
 
 
-def verify(result: Result, verbose: bool, timeout: float) -> str:
+def verify(result: Result, run: Run, reached: Iterable[str]) -> str:
     """Assert what holds of every run, and return its state."""
+    timeout, verbose = run.timeout, run.verbose
     assert result.code in (0, 1, 2, 3)
-    assert result.stderr == "", result.stderr
+    shown = r"(\r(\d+ of \d+ done, \d+ with problems so far)?\x1b\[K)*"
+    on_terminal = run.setting.stderr in TERMINALS
+    assert re.fullmatch(shown if on_terminal else "", result.stderr), result.stderr
     assert result.seconds < timeout + GRACE, f"late: {result.seconds:.2f} s"
     assert "fault of the plugin" not in result.stdout, "a fault"
     assert "the advice failed" not in result.stdout
+    assert "Traceback" not in result.stdout
+    assert not [address for address in reached if is_out_of_bounds(ip_address(address))]
+    if run.setting.stdout == "pipe-unread":
+        return STATES[result.code]
+    if result.stdout == INTERRUPTED:
+        assert run.setting.signal in INTERRUPTS
     status = STATUS.match(result.stdout)
     assert status, "no status line"
     assert len(re.findall("(?m)^REVERSE_MX ", result.stdout)) == 1, "more than one status line"
     assert STATES[result.code] == status["state"]
-    assert "Traceback" not in result.stdout
-    if BROKEN_OFF.search(result.stdout):
+    if BROKEN_OFF.search(result.stdout) or result.stdout == INTERRUPTED:
+        return status["state"]
+    if result.stdout == NO_DESCRIPTORS:
+        assert run.setting.limit
+        return status["state"]
+    if (
+        run.is_odd
+        and result.code == 3
+        and result.stdout.count("\n") == 1
+        and "=" not in (status["perfdata"] or "")
+    ):
+        assert status[0] == result.stdout
         return status["state"]
     long, _, text = result.stdout.partition("| ")
     data = perfdata.parse(text)
@@ -93,6 +125,16 @@ def verify(result: Result, verbose: bool, timeout: float) -> str:
     return status["state"]
 
 
+def is_out_of_bounds(address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether nobody is to be asked or connected to at an address that a domain gives."""
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+    )
+
+
 def allowed(character: str) -> bool:
     return character.isprintable() and character not in "|<>&\"'`$"
 
@@ -107,34 +149,57 @@ class Tally:
     failures: int = 0
     states: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     findings: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    ways: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     slowest: float = 0.0
 
 
-def attempt(
-    hell: Hell,
-    tally: Tally,
-    arguments: Sequence[str],
-    encoding: str,
-    answers: Answers,
-    greetings: Sequence[bytes],
-) -> None:
+def attempt(hell: Hell, tally: Tally, run: Run, answers: Answers) -> None:
     """Run the plugin once and assert what must hold; who is late gets two more chances."""
-    timeout = float(arguments[arguments.index("-t") + 1])
-    verbose = any(argument.startswith("-v") for argument in arguments)
     for chance in range(3):
-        hell.begin(answers, greetings)
-        result = run_plugin(["-s", "127.0.0.1", *arguments], encoding)
+        hell.begin(answers, run.greetings)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "arguments"
+            if run.file.octets is None:
+                os.mkfifo(file)
+            else:
+                file.write_bytes(run.file.octets * run.file.times)
+            arguments = [f"@{file}" if part == FILE else part for part in run.arguments]
+            result = run_plugin(["-s", "127.0.0.1", *arguments], run.encoding, run.setting)
         # Time on a shared machine is noise only if it is not so again.
-        if result.seconds < timeout + GRACE or chance == 2:
+        if result.seconds < run.timeout + GRACE or chance == 2:
             break
         tally.late += 1
-    state = verify(result, verbose, timeout)
+    state = verify(result, run, hell.reached)
     tally.runs += 1
     tally.broken_off += bool(BROKEN_OFF.search(result.stdout))
     tally.states[state] += 1
     named = re.findall(r"\[([a-z-]+)\]", result.stdout)
     tally.findings.update(set(named) & FINDINGS.keys())
-    tally.slowest = max(tally.slowest, result.seconds - timeout)
+    tally.ways.update(ways(run))
+    tally.slowest = max(tally.slowest, result.seconds - run.timeout)
+
+
+def ways(run: Run) -> Iterator[str]:
+    """Yield in which ways besides the answers a run was attacked."""
+    if FILE in run.arguments:
+        yield "a file of arguments"
+    elif run.is_odd:
+        yield "odd arguments"
+    if "--smtp" in run.arguments:
+        yield "SMTP greetings"
+    setting = run.setting
+    if setting.stdout != "file":
+        yield "a pipe"
+    if setting.stderr in TERMINALS:
+        yield "a terminal"
+    elif setting.stderr != "file":
+        yield "no standard error"
+    if setting.limit:
+        yield "few descriptors"
+    if setting.blocked or setting.ignored or setting.timer is not None:
+        yield "inherited masks, dispositions and timers"
+    if setting.signal:
+        yield "a signal"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -159,14 +224,7 @@ def explore(hell: Hell, tally: Tally, seed: int) -> None:
     @hypothesis.given(run=runs())
     def examples(run: Run) -> None:
         try:
-            attempt(
-                hell,
-                tally,
-                run.arguments,
-                run.encoding,
-                draw_answers(run.replies),
-                run.greetings,
-            )
+            attempt(hell, tally, run, draw_answers(run.replies))
         except BaseException:
             failed.update(record(run, hell.told))
             raise
@@ -183,7 +241,9 @@ def record(run: Run, told: Mapping[str, Sequence[Answer]]) -> dict[str, Any]:
     return {
         "arguments": run.arguments,
         "encoding": run.encoding,
-        "greetings": [greeting.hex() for greeting in run.greetings],
+        "greetings": [[g.then, *(piece.hex() for piece in g.pieces)] for g in run.greetings],
+        "file": [None if run.file.octets is None else run.file.octets.hex(), run.file.times],
+        "setting": dataclasses.asdict(run.setting),
         "answers": {
             question: [
                 [answer.delivery, *(message.hex() for message in answer.messages)]
@@ -211,8 +271,18 @@ def replay(hell: Hell, file: Path) -> None:
         delivery, *messages = told[times] if times < len(told) else ("drop",)
         return Answer(tuple(map(bytes.fromhex, messages)), delivery)
 
-    greetings = [bytes.fromhex(greeting) for greeting in kept["greetings"]]
-    attempt(hell, Tally(), kept["arguments"], kept["encoding"], answers, greetings)
+    octets, times = kept["file"]
+    run = Run(
+        tuple(kept["arguments"]),
+        kept["encoding"],
+        (),
+        tuple(
+            Greeting(tuple(map(bytes.fromhex, pieces)), then) for then, *pieces in kept["greetings"]
+        ),
+        File(None if octets is None else bytes.fromhex(octets), times),
+        Setting(**kept["setting"]),
+    )
+    attempt(hell, Tally(), run, answers)
 
 
 def report(hell: Hell, tally: Tally, seeds: Sequence[int], seconds: float) -> str:
@@ -228,7 +298,11 @@ def report(hell: Hell, tally: Tally, seeds: Sequence[int], seconds: float) -> st
     )
     states = [tally.states[state] for state in STATES]
     findings = ", ".join(f"`{name}` {tally.findings[name]}" for name in FINDINGS)
-    return f"{head}{table(STATES, [states])}\nFindings: {findings}.\n"
+    attacked = ", ".join(f"{way} in {count}" for way, count in sorted(tally.ways.items()))
+    return (
+        f"{head}{table(STATES, [states])}\nBesides the answers: {attacked} runs.\n\n"
+        f"Findings: {findings}.\n"
+    )
 
 
 def main() -> None:
@@ -253,7 +327,7 @@ def main() -> None:
     started = time.monotonic()
     seeds: list[int] = []
     for seed in itertools.count(first):
-        if hell.count >= options.answers:
+        if hell.count >= options.answers or tally.failures:
             break
         seeds.append(seed)
         print(f"seed {seed}: {hell.count} answers, {tally.runs} runs so far", flush=True)
@@ -261,7 +335,7 @@ def main() -> None:
     if seeds:
         text = report(hell, tally, seeds, time.monotonic() - started)
         print(text)
-        if options.write:
+        if options.write and not tally.failures:
             write_block(DOCS / "reliability.md", "fuzz", text)
     sys.exit(tally.failures > 0)
 

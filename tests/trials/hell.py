@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import heapq
 import itertools
 import random
 import selectors
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
 
-from tests.trials.drawn import OPT, TC, Reply, mutate
+from tests.trials.drawn import OPT, TC, Greeting, Reply, mutate
 
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IP_PKTINFO = 0x8914, 0x8916, 0x891C, 8
+RD = 0x01  # in the third octet of a message
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,11 @@ class Connection:
             self._close()
         elif len(self._received) >= 2 + int.from_bytes(self._received[:2], "big"):
             query, self._received = self._received[2:], b""
-            answer = self._server.answer(query, over_tcp=True)
+            answer = self._server.answer(query, self._sock.getsockname()[0], over_tcp=True)
             with contextlib.suppress(OSError):
                 for message in answer.messages:
                     self._send(identify(query, message), answer.delivery)
-            if answer.delivery in ("tcp-length", "tcp-cut"):
+            if answer.delivery in ("tcp-length", "tcp-cut", "tcp-reset"):
                 self._close()
 
     def _send(self, message: bytes, delivery: str) -> None:
@@ -100,14 +105,36 @@ class Connection:
         framed = struct.pack("!H", stated % 65536) + message
         if delivery == "tcp-cut":
             framed = framed[: len(framed) // 2]
-        if delivery == "tcp-split":
+        elif delivery == "tcp-split":
             self._sock.send(framed[:1])
             framed = framed[1:]
-        self._sock.send(framed)
+        elif delivery == "tcp-reset":
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif delivery == "tcp-trickle":
+            for number in range(20):
+                piece = framed[number : number + 1]
+                self._server.after(0.01 * number, partial(send, self._sock, piece))
+            self._server.after(0.2, partial(send, self._sock, framed[20:]))
+            return
+        self._sock.send(BEFORE.get(delivery, b"") + framed)
 
     def _close(self) -> None:
         self._server.selector.unregister(self._sock)
         self._sock.close()
+
+
+# What comes over a connection before the answer.
+BEFORE = {
+    "tcp-empty": b"\0\0" * 300,
+    "tcp-small": b"\0\1x\0\2\0\0\0\5abcde",
+    "tcp-flood": b"\0\1x" * 100_000,
+    "tcp-other": b"\0\x0c\0\1\x81\x80" + bytes(8),
+}
+
+
+def send(sock: socket.socket, octets: bytes) -> None:
+    with contextlib.suppress(OSError):  # it may be closed
+        sock.send(octets)
 
 
 def identify(query: bytes, message: bytes) -> bytes:
@@ -120,7 +147,8 @@ class Hell:
 
     ``begin`` starts a run with its answers and greetings. ``told`` are the answers that it was
     given, by transport and question; ``count`` are all questions answered, ``messages`` all
-    messages sent.
+    messages sent. ``reached`` are the addresses at which it was asked as the server of a zone, or
+    greeted.
     """
 
     def __init__(self) -> None:
@@ -128,6 +156,8 @@ class Hell:
         self.messages = 0
         self.distinct: set[int] = set()
         self.selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
         self._sockets = [
             self._listen(family, kind, port, ready)
             for family in (socket.AF_INET, socket.AF_INET6)
@@ -137,15 +167,18 @@ class Hell:
                 (socket.SOCK_STREAM, 25, self._greet),
             )
         ]
-        self.begin(lambda *_: Answer(()), [b""])
+        self.begin(lambda *_: Answer(()), [Greeting((), "wait")])
         threading.Thread(target=self._serve, name="hell", daemon=True).start()
 
-    def begin(self, answers: Answers, greetings: Sequence[bytes]) -> None:
+    def begin(self, answers: Answers, greetings: Sequence[Greeting]) -> None:
+        self.reached: set[str] = set()
         self.told: dict[str, list[Answer]] = {}
         self._answers = answers
         self._greetings = greetings
 
-    def answer(self, query: bytes, over_tcp: bool) -> Answer:
+    def answer(self, query: bytes, to: str, over_tcp: bool) -> Answer:
+        if not query[2] & RD:
+            self.reached.add(to)
         end = query.index(b"\0", 12) + 5
         question = query[12:end]
         told = self.told.setdefault(f"{'tcp' if over_tcp else 'udp'} {question.hex()}", [])
@@ -174,17 +207,24 @@ class Hell:
         self.selector.register(sock, selectors.EVENT_READ, lambda: ready(sock))
         return sock
 
+    def after(self, seconds: float, then: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._numbers), then))
+
     def _serve(self) -> None:
         while True:
-            for key, _ in self.selector.select():
+            wait = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+            for key, _ in self.selector.select(wait):
                 key.data()
+            while self._timers and self._timers[0][0] <= time.monotonic():
+                heapq.heappop(self._timers)[2]()
 
     def _datagram(self, sock: socket.socket) -> None:
         query, (control,), _, sender = sock.recvmsg(65535, 256)
         level, kind, where = control
+        to = ip_address(where[8:12] if level == socket.IPPROTO_IP else where[:16])
         if level == socket.IPPROTO_IP:  # interface, address to send from, address sent to
             where = struct.pack("=I4s4s", 0, where[8:12], b"")
-        for message in self.answer(query, over_tcp=False).messages:
+        for message in self.answer(query, str(to), over_tcp=False).messages:
             with contextlib.suppress(OSError):  # the asker is gone
                 sock.sendmsg([identify(query, message)], [(level, kind, where)], 0, sender)
 
@@ -196,6 +236,7 @@ class Hell:
         connection, _ = sock.accept()
         connection.setblocking(False)
         address = connection.getsockname()[0]
+        self.reached.add(address)
         greeting = self._greetings[zlib.crc32(address.encode()) % len(self._greetings)]
 
         def read() -> None:
@@ -203,12 +244,28 @@ class Hell:
             with contextlib.suppress(OSError):
                 octets = connection.recv(4096)
             if not octets:
+                close()
+
+        def close() -> None:
+            if connection.fileno() >= 0:
                 self.selector.unregister(connection)
                 connection.close()
 
+        def reset() -> None:
+            with contextlib.suppress(OSError):
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            close()
+
+        def flood() -> None:
+            send(connection, b"220-more\r\n" * 5000)
+
         self.selector.register(connection, selectors.EVENT_READ, read)
-        with contextlib.suppress(OSError):
-            connection.send(greeting)
+        for number, piece in enumerate(greeting.pieces):
+            self.after(0.02 * number, partial(send, connection, piece))
+        then = {"close": close, "reset": reset, "flood": flood}.get(greeting.then)
+        if then is not None:
+            self.after(0.02 * len(greeting.pieces), then)
 
 
 def bring_up_loopback() -> None:
