@@ -44,7 +44,7 @@ def run_plugin(arguments: Sequence[str], encoding: str, setting: Setting) -> Res
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(Stream(setting.stdout))
         errors = stack.enter_context(Stream(setting.stderr))
-        started = time.monotonic()
+        started = time.monotonic() - starved(os.getpid())
         # What comes before the plugin heeds them waits until it does.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS + HARMLESS)
         pid = os.fork()
@@ -56,7 +56,7 @@ def run_plugin(arguments: Sequence[str], encoding: str, setting: Setting) -> Res
         sender = threading.Timer(setting.after, os.kill, (pid, setting.signal))
         sender.start()
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        seconds = time.monotonic() - started - starved(pid)
+        seconds = time.monotonic() - starved(os.getpid()) - started - starved(pid)
         sender.cancel()
         sender.join()
         _, status = os.waitpid(pid, 0)
