@@ -531,6 +531,7 @@ class Progress:
             self._write("")
         if self._terminal is not None:
             os.close(self._terminal)
+            self._terminal = None
 
     def _write(self, text: str) -> None:
         assert self._terminal is not None

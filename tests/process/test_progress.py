@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 
-from tests.helpers.nameserver import NameServer
+from tests.helpers.nameserver import Connection, Datagram, NameServer
 from tests.helpers.plugin import Program, zone
 
 MIXED = zone(
@@ -54,6 +55,30 @@ def test_long_run_shows_progress_and_clears_it(program: Program) -> None:
     assert shown.endswith("\r\x1b[K")
     assert stdout.startswith("REVERSE_MX CRITICAL - 2 of 3 domains have problems: ")
     assert "\r" not in stdout
+
+
+class Listening(NameServer):
+    """Keeps every datagram that came."""
+
+    def __init__(self, text: str) -> None:
+        self.came: list[bytes] = []
+        super().__init__(text)
+
+    def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+        self.came.append(wire)
+        super().handle(wire, asker)
+
+
+def test_nothing_is_shown_while_there_is_advice_nor_sent_to_a_name_server(program: Program) -> None:
+    """The sockets of the advice have the number that the terminal had."""
+    slow = "! bad.example. MX delay 1.2\n! * SOA delay 0.4\n! * NS delay 0.4\n"
+    with Listening(MIXED + slow) as server:
+        where = ["-s", server.address, "-p", str(server.port), "-t", "5"]
+        command = [str(program.python), str(program.file), *where, "-d", "bad.example", "-v"]
+        stdout, shown = run_on_terminal(command)
+    assert "  fix: 26.2.0.192.in-addr.arpa. PTR mail.bad.example.\n" in stdout
+    assert re.fullmatch(r"(\r0 of 1 done, 0 with problems so far\x1b\[K)+\r\x1b\[K", shown)
+    assert [wire for wire in server.came if b" done, " in wire] == []
 
 
 def test_short_run_shows_nothing(program: Program) -> None:
