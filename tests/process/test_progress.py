@@ -72,7 +72,8 @@ class Listening(NameServer):
 def test_nothing_is_shown_while_there_is_advice_nor_sent_to_a_name_server(program: Program) -> None:
     """The sockets of the advice have the number that the terminal had."""
     slow = "! bad.example. MX delay 1.2\n! * SOA delay 0.4\n! * NS delay 0.4\n"
-    with Listening(MIXED + slow) as server:
+    server = Listening(MIXED + slow)
+    with server:
         where = ["-s", server.address, "-p", str(server.port), "-t", "5"]
         command = [str(program.python), str(program.file), *where, "-d", "bad.example", "-v"]
         stdout, shown = run_on_terminal(command)
