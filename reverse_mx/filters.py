@@ -41,6 +41,7 @@ RDNS_DYNAMIC = Score("SpamAssassin", "RDNS_DYNAMIC", "0.4 to 2.6")
 # Where a word stands. "Apart" is with a dot or a hyphen between; a number has two digits, or is
 # apart from what is before it.
 ALONE = "apart on both sides"
+ALONE_AFTER_DIGIT = "apart on both sides, after a digit"
 DIGIT_BEFORE = "after a digit, apart or not"
 NUMBER_BEFORE = "after a number, apart or not"
 NUMBER_APART_BEFORE = "after a number, apart"
@@ -57,8 +58,8 @@ RSPAMD: tuple[tuple[int, set[str], str], ...] = (
     (5, {ALONE, DIGIT_BEFORE, DIGIT_AFTER}, "broad dhcp wifi"),
     (5, {ALONE, NUMBER_APART_BEFORE, DIGIT_AFTER}, "broadband cdma gprs modem"),
     (5, {ALONE, NUMBER_BEFORE}, "bredband"),
-    (5, {NUMBER_BEFORE, DIGIT_AFTER}, "pppoe"),
-    (5, {NUMBER_APART_BEFORE, DIGIT_AFTER}, "dynip"),
+    (5, {ALONE_AFTER_DIGIT, NUMBER_BEFORE, DIGIT_AFTER}, "pppoe"),
+    (5, {ALONE_AFTER_DIGIT, NUMBER_APART_BEFORE, DIGIT_AFTER}, "dynip"),
     (5, {NUMBER_APART_BEFORE, NUMBER_AFTER}, "dyn"),
     (5, {DIGIT_AFTER}, "brodband"),
     (5, {ALONE, NUMBER_BEFORE, DIGIT_AFTER_ANYHOW}, "adsl-dynamic dsl-dynamic xdsl-dynamic"),
@@ -124,6 +125,8 @@ def _places(before: str, after: str) -> Iterator[str]:
     alone = rest[: len(rest) - digits].endswith((".", "-"))
     if digits:
         yield DIGIT_BEFORE
+        if apart_before and apart_after:
+            yield ALONE_AFTER_DIGIT
     if digits + alone > 1:
         yield NUMBER_BEFORE
         if apart_before:

@@ -9,9 +9,9 @@ They run in namespaces as the receivers do, beside the name servers of these.
 from __future__ import annotations
 
 import contextlib
+import email
 import http.client
 import json
-import mailbox
 import os
 import re
 import shutil
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -192,26 +192,34 @@ def spamassassin_scores(
     folder: Path, directory: Path, clients: Sequence[Client]
 ) -> list[dict[str, list[float]]]:
     """The points of each rule without and with network tests, then both with Bayes as well."""
-    site = directory / "site"
-    site.mkdir()
-    for file in (folder / "root/etc/spamassassin").glob("*.pre"):
-        shutil.copy(file, site)
-    mails = directory / "mails"
-    mails.write_text("".join(mail(client, number) for number, client in enumerate(clients)))
-    sets = []
+    mails = [mail(client, number) for number, client in enumerate(clients)]
     for bayes in (0, 1):
+        site = directory / f"site{bayes}"
+        site.mkdir()
+        for file in (folder / "root/etc/spamassassin").glob("*.pre"):
+            shutil.copy(file, site)
         conf = SPAMASSASSIN_CONF.format(directory=directory, bayes=bayes)
         (site / "local.cf").write_text(conf)
-        if bayes:
-            for number, kind in enumerate(("ham", "spam")):
-                (directory / kind).write_text(mail(clients[0], number).replace("hello", kind))
-                perl(folder, directory, "sa-learn", f"--{kind}", "--mbox", kind)
-        for options in (["--local"], []):
-            out = perl(folder, directory, "spamassassin", *options, "--mbox", mails.name)
-            sets.append(rules_of(out, directory, len(clients)))
+    for kind, learnt in zip(("ham", "spam"), mails):
+        (directory / kind).write_text(learnt.replace("hello", kind))
+        perl(folder, directory, "sa-learn", 1, f"--{kind}", "--mbox", kind)
+
+    def rules(bayes: int, given: Iterable[str], *options: str) -> list[dict[str, float]]:
+        (directory / "mails").write_text("".join(given))
+        options = (*options, "--mbox", "mails")
+        return rules_of(perl(folder, directory, "spamassassin", bayes, *options))
+
+    met = rules(0, mails, "--local")
+    # What a rule gives is the same for all mails, so one of each kind will do.
+    kinds: dict[frozenset[str], str] = {}
+    for each, text in zip(met, mails):
+        kinds.setdefault(frozenset(each), text)
+    some = kinds.values()
+    sets = [rules(0, some, "--local"), rules(0, some), rules(1, some, "--local"), rules(1, some)]
+    of_kind = dict(zip(kinds, zip(*sets)))
     return [
-        {rule: [each[number].get(rule, 0.0) for each in sets] for rule in sets[0][number]}
-        for number in range(len(clients))
+        {rule: [s.get(rule, 0.0) for s in of_kind[frozenset(each)]] for rule in each}
+        for each in met
     ]
 
 
@@ -221,10 +229,10 @@ def mail(client: Client, number: int) -> str:
     return f"From user@sender.example Wed Nov 25 22:00:00 2026\n{message}\n"
 
 
-def perl(folder: Path, directory: Path, program: str, *options: str) -> str:
+def perl(folder: Path, directory: Path, program: str, bayes: int, *options: str) -> str:
     root = folder.absolute() / "root"
     libraries = [path for pattern in PERL for path in root.glob(pattern)]
-    own = ("-C", str(root / "usr/share/spamassassin"), f"--siteconfigpath={directory / 'site'}")
+    own = ("-C", str(root / "usr/share/spamassassin"), f"--siteconfigpath={directory}/site{bayes}")
     done = subprocess.run(
         [
             *("perl", "-T", *(f"-I{path}" for path in libraries)),
@@ -240,14 +248,15 @@ def perl(folder: Path, directory: Path, program: str, *options: str) -> str:
     return done.stdout
 
 
-def rules_of(text: str, directory: Path, count: int) -> list[dict[str, float]]:
-    (directory / "scored").write_text(text)
+def rules_of(mails: str) -> list[dict[str, float]]:
+    """The rules that SpamAssassin put into the headers of each mail, in the order of their ids."""
     rules = {}
-    for message in mailbox.mbox(directory / "scored"):
-        (number,) = re.findall(r"^<(\d+)@", str(message["Message-ID"]))
-        found = re.findall(r"(\w+)=(-?[\d.]+)", str(message["X-Spam-Rules"]))
+    for text in re.split(r"(?m)^From user@.*\n", mails)[1:]:
+        message = email.message_from_string(text)
+        (number,) = re.findall(r"^<(\d+)@", message["Message-ID"])
+        found = re.findall(r"(\w+)=(-?[\d.]+)", message["X-Spam-Rules"])
         rules[int(number)] = {rule: float(points) for rule, points in found}
-    return [rules[number] for number in range(count)]
+    return [rules[number] for number in sorted(rules)]
 
 
 if __name__ == "__main__":

@@ -145,6 +145,8 @@ ppp10.isp.example                        192.0.2.25     -              -   -
 ppp-10.isp.example                       192.0.2.25     ppp            3.0 -
 a10.ppp.isp.example                      192.0.2.25     ppp            3.0 -
 pppoe-10.isp.example                     192.0.2.25     pppoe          3.0 -
+1.pppoe.isp.example                      192.0.2.25     pppoe          3.0 -
+a1.dynip.isp.example                     192.0.2.25     dynip          3.0 -
 pptp-10.isp.example                      192.0.2.25     pptp           3.0 -
 dialup-10.isp.example                    192.0.2.25     dialup         3.0 -
 dial-up-10.isp.example                   192.0.2.25     dial-up        3.0 -
