@@ -19,8 +19,9 @@ from reverse_mx.facts import (
     Subject,
     Zone,
 )
-from reverse_mx.filters import Score, scores
+from reverse_mx.filters import Score
 from reverse_mx.findings import FINDINGS, Problem, Reaction
+from reverse_mx.generic import why_generic
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Loop, side_by_side, start
 from reverse_mx.names import (
@@ -219,7 +220,8 @@ class Advisor:
         """Return what filters score a generic name with; a private address they do not look at."""
         if problem.finding != "generic-ptr" or private_by(problem.fact.address):
             return ()
-        return scores(problem.about.name)
+        why = why_generic(problem.about.name, problem.fact.address)
+        return why.scores if why is not None else ()
 
     def _happens(self, reaction: Reaction, problem: Problem) -> bool:
         """Tell whether a receiver does to an address what it does about a finding alone."""

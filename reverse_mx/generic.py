@@ -6,7 +6,7 @@ import re
 from string import ascii_letters
 from typing import NamedTuple, Optional
 
-from reverse_mx.filters import WORDS, letters, rspamd, spamassassin
+from reverse_mx.filters import WORDS, Score, letters, rspamd, scores, spamassassin
 from reverse_mx.names import Address, Name, is_registrys, spells_address
 
 # A host of any kind may be called so; only with a number it is one of many.
@@ -14,16 +14,17 @@ _OF_ANY = "host"
 
 
 class Generic(NamedTuple):
-    """What makes a name generic: that it spells the address, or the words, one of both at least."""
+    """What makes a name generic, that it spells the address or words in it, and what that costs."""
 
     spells: bool
     words: tuple[str, ...]
+    scores: tuple[Score, ...]
 
 
 def why_generic(name: Name, address: Address) -> Optional[Generic]:
     """Return why a name that confirms an address is generic, None if it is not."""
     spells, words = spells_address(name, address), telling_words(name)
-    return Generic(spells, words) if spells or words else None
+    return Generic(spells, words, scores(name)) if spells or words else None
 
 
 def telling_words(name: Name) -> tuple[str, ...]:

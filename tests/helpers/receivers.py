@@ -232,7 +232,7 @@ def play(folder: Path) -> dict[str, dict[str, Replies]]:
     }
 
 
-def run_in_namespaces(module: str, folder: Path, directory: Path) -> None:
+def run_in_namespaces(module: str, folder: Path, directory: Path, seconds: float = SECONDS) -> None:
     """Run the Python module on the folder and the directory; if it fails raise what was logged."""
     with open(directory / "output", "ab") as output:
         done = subprocess.run(
@@ -243,7 +243,7 @@ def run_in_namespaces(module: str, folder: Path, directory: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            timeout=SECONDS,
+            timeout=seconds,
             check=False,
         )
     if done.returncode:

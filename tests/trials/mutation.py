@@ -42,7 +42,6 @@ JUDGING: dict[str, tuple[str, ...]] = {
     "reverse_mx/findings.py": (),
     "reverse_mx/facts.py": (),
     "reverse_mx/addresses.py": (),
-    "reverse_mx/filters.py": (),
     "reverse_mx/generic.py": (),
     "reverse_mx/smtp_reply.py": ("_LINE", "_HOST", "read_reply_line", "Greeting"),
     "reverse_mx/spf_record.py": ("SpfSource", "SpfError", "SpfLarge", "SpfLeftOut"),

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from reverse_mx.filters import Score, scores
+from reverse_mx.filters import WORDS, Score, scores
 from reverse_mx.findings import FINDINGS, Reaction
+from reverse_mx.names import name_of
 from tests.helpers.filters import Client, Scores, judge
 from tests.helpers.ptr_names import NAMES, Judged
 from tests.helpers.realservers import FOLDER
@@ -24,16 +25,25 @@ ROWS = [
 GOOD = Client(str(GOOD_CLIENT.address), f"mail.{GOOD_CLIENT.domain}")
 PRIVATE = [Client("172.16.0.200"), Client("172.16.0.200", "dynamic-1.dyn.example.net")]
 OWN_NAME = Client(str(GOOD_CLIENT.address), "dynamic-1.example.net", "dynamic-1.example.net")
+# Where a word can stand: alone, behind a number, before one, between two, each apart or not.
+SHAPES = (
+    *("a.{}.isp.example", "1.{}.isp.example", "a1{}a.isp.example", "a12{}a.isp.example"),
+    *("a1234{}a.isp.example", "a1-{}a.isp.example", "a12-{}a.isp.example", "{}1a.isp.example"),
+    *("{}-1a.isp.example", "{}-1-a.isp.example", "{}-12a.isp.example", "{}a10-20.isp.example"),
+    *("10-20.{}.isp.example", "a.{}1.isp.example"),
+)
+SHAPED = [shape.format(word) for word in sorted(WORDS) for shape in SHAPES]
 
 
 @pytest.fixture(scope="module")
 def judged() -> dict[Client, Scores]:
-    clients = [GOOD, *PRIVATE, OWN_NAME, *map(named, NAMES), *map(nameless, STATES)]
+    names = [*(row.text for row in NAMES), *SHAPED]
+    clients = [GOOD, *PRIVATE, OWN_NAME, *map(named, names), *map(nameless, STATES)]
     return dict(zip(clients, judge(FOLDER, clients)))
 
 
-def named(row: Judged) -> Client:
-    return Client(str(GOOD_CLIENT.address), row.text)
+def named(text: str) -> Client:
+    return Client(str(GOOD_CLIENT.address), text)
 
 
 def nameless(state: State) -> Client:
@@ -62,7 +72,15 @@ def of_names(given: Scores) -> tuple[Score, ...]:
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.text) for row in NAMES])
 def test_name(row: Judged, judged: dict[Client, Scores]) -> None:
-    assert scores(row.name) == of_names(judged[named(row)])
+    assert scores(row.name) == of_names(judged[named(row.text)])
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
+def test_word(word: str, judged: dict[Client, Scores]) -> None:
+    texts = [shape.format(word) for shape in SHAPES]
+    assert {text: scores(name_of(text)) for text in texts} == {
+        text: of_names(judged[named(text)]) for text in texts
+    }
 
 
 @pytest.mark.parametrize(
