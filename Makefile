@@ -75,7 +75,7 @@ mutation: check-tools .venv-mutation/.mutation
 fuzz: check-tools .venv/.test
 	.venv/bin/python -m tests.trials.fuzz --answers 100000 --write
 	.venv/bin/python -m tests.scenarios.test_properties 250
-	.venv/bin/python -m tests.scenarios.test_cures 250
+	.venv/bin/python -m tests.scenarios.test_cures 1000
 
 # The long forms of two tests, which write what they measure to docs/reliability.md.
 loss: .venv/.test

@@ -131,7 +131,7 @@ class OwnHosts:
 
     def add(self, subject: Subject) -> None:
         for host in subject.hosts:
-            if host.name is not None and subject.owns(host.name):
+            if any(map(subject.owns, host.names)):
                 self._names.update(host.names)
 
     def __contains__(self, address: MailAddress) -> bool:

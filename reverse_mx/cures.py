@@ -218,26 +218,25 @@ class Cures:
         addresses = fact.all_addresses
         if not addresses:
             return self._no_address(fact, None)
-        record = _mx_record(fact)
-        real = fact.names[-1]
+        alias, real = fact.names[0], fact.names[-1]
         possible = is_host_name(real) and not is_nobodys(real) and real != ROOT
-        if possible and not self._is_named_by_alias(fact):
-            return _in_place_of(record, record._replace(data=real))
-        assert fact.name is not None
-        own = [Record(fact.name, rdtype_of(a), a) for a in addresses]
-        alias = Record(fact.name, CNAME, fact.names[1])
-        return [
-            *(Cure("fix", record, fact.name.parent()) for record in own[:MOST_IN_LINE]),
-            Cure("in place of", alias, fact.name.parent()),
-        ]
+        if possible and (not self._lacking(real, fact) or self._lacking(alias, fact)):
+            record = _mx_record(fact)
+            kept, cures = real, _in_place_of(record, record._replace(data=real))
+        else:
+            own = [Record(alias, rdtype_of(a), a) for a in addresses]
+            kept, cures = alias, [Cure("fix", r, alias.parent()) for r in own[:MOST_IN_LINE]]
+            old = Record(alias, CNAME, fact.names[1])
+            cures.append(Cure("in place of", old, alias.parent()))
+        missing = [i for i in self._lacking(kept, fact) if _is_good(kept, i.address)]
+        added = [Cure("add", Record(i.owner, PTR, kept), i.owner) for i in missing]
+        return [*cures, *added[:MOST_IN_LINE]]
 
-    def _is_named_by_alias(self, fact: MailHost) -> bool:
-        """Tell whether the PTR name of an address is an alias of the host, so no other will do."""
+    def _lacking(self, name: Name, fact: MailHost) -> list[Iprev]:
+        """Return the ways of the addresses that have another of the host's names, and not this."""
         iprevs = (self._iprevs[a] for a in fact.all_addresses if a in self._iprevs)
-        return any(
-            fact.names[-1] not in names and not names.isdisjoint(fact.names)
-            for names in ({name.name for name in iprev.names} for iprev in iprevs)
-        )
+        named = ((iprev, {name.name for name in iprev.names}) for iprev in iprevs)
+        return [i for i, names in named if name not in names and not names.isdisjoint(fact.names)]
 
     def _no_address(self, fact: MailHost, _: None) -> list[Cure]:
         assert fact.name is not None

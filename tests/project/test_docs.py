@@ -153,7 +153,7 @@ MADE: dict[Path, dict[str, Callable[[], str]]] = {
 }
 MEASURED = {
     DOCS / "performance.md": {"figures"},
-    DOCS / "reliability.md": {"fuzz", "properties", "loss", "interrupts", "mutation"},
+    DOCS / "reliability.md": {"fuzz", "properties", "cures", "loss", "interrupts", "mutation"},
     DOCS / "scale.md": {f"scale_{part}" for part in ("machine", "rate", "start", "limit", "cost")},
 }
 

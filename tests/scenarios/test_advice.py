@@ -321,6 +321,23 @@ CASES = [
         id="mx-is-alias-of-an-alias",
     ),
     pytest.param(
+        "mx-is-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME real.example.net.
+        real.example.net. A 192.0.2.25
+        real.example.net. A 192.0.2.26
+        192.0.2.25 PTR real.example.net.
+        192.0.2.26 PTR mail.example.com.
+        """,
+        f"""\
+fix: example.com. MX 10 real.example.net.
+in place of: example.com. MX 10 mail.example.com.
+{OURS}add: 26.2.0.192.in-addr.arpa. PTR real.example.net.
+{THEIRS}""",
+        id="mx-is-alias-and-each-address-has-another-of-its-names",
+    ),
+    pytest.param(
         "no-address",
         "example.com. MX 10 mail.example.com.\n    mail.example.com. CNAME gone.example.net.",
         "fix: mail.example.com. A ADDRESS-OF-THE-HOST\n"

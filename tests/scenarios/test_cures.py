@@ -20,6 +20,7 @@ import dns.name
 import pytest
 
 from tests.helpers.alone import be_alone
+from tests.helpers.figures import DOCS, machine, write_block
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import InProcess
 
@@ -125,7 +126,8 @@ def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
             break
         elif not line.startswith("   "):
             found[-1].lines.append(line.strip())
-    checked = re.findall(r"(?m)^ +(?:\[[A-Z]+\]|MX \d+) (\S+)", output.stdout)
+    # An MX target that is an address in letters is not looked at.
+    checked = re.findall(r"(?m)^ +(?:\[[A-Z]+\]|MX \d+(?! \d+\.\d)) (\S+)", output.stdout)
     return [problem for problem in found if problem.state != "OK"], set(checked)
 
 
@@ -219,21 +221,36 @@ def harm(zone: Zone) -> Iterator[tuple[str, str]]:
         yield "", ""
 
 
+def is_harm(kind: str) -> bool:
+    """Tell it from a cure that is good, and from one that is no record."""
+    return bool(kind) and "no record" not in kind
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_first_cure_mends_its_problem_and_makes_none_as_bad(seed: int) -> None:
     said = dict(harm(made_up(random.Random(seed))))
-    assert {kind: story for kind, story in said.items() if kind and "no record" not in kind} == {}
+    assert {kind: story for kind, story in said.items() if is_harm(kind)} == {}
 
 
 def main(number: str) -> None:
+    """Try so many zones, other ones each time; write what came of it if none was harmed."""
     first = random.randrange(1_000_000)
     kinds: collections.Counter[str] = collections.Counter()
     for seed in range(first, first + int(number)):
         for kind, story in harm(made_up(random.Random(seed))):
-            if kind and "no record" not in kind and kinds[kind] < 2:
+            if is_harm(kind) and kinds[kind] < 2:
                 print(f"{seed}: {kind}\n{story}\n")
-            kinds[kind or "good"] += 1
-    print(f"seed {first}:", kinds.most_common())
+            kinds[kind] += 1
+    harmed = {kind: times for kind, times in kinds.items() if is_harm(kind)}
+    in_words = sum(kinds.values()) - sum(harmed.values()) - kinds[""]
+    text = (
+        f"{int(number):,} zones: {kinds['']:,} cures were applied, {in_words} more are not records;"
+        f" {sum(harmed.values())} did harm. Seeds {first} to {seed}, on {machine()}.\n"
+    )
+    print(text, harmed or "")
+    if harmed:
+        sys.exit(1)
+    write_block(DOCS / "reliability.md", "cures", text)
 
 
 if __name__ == "__main__":

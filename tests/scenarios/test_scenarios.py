@@ -679,6 +679,21 @@ SCENARIOS = [
         )
     ),
     Scenario(
+        "warn-name-mismatch-of-an-own-host-behind-an-alias-of-another-zone",
+        """
+        example.com. MX 10 mx.hoster.example.
+        mx.hoster.example. CNAME mail.example.com.
+        mail.example.com. A 192.0.2.25
+        192.0.2.25 PTR a1.hosts.example.
+        a1.hosts.example. A 192.0.2.25
+        """,
+        "WARNING - example.com: mx.hoster.example is an MX target and an alias of mail.example.com"
+        " (CNAME) [mx-is-alias]; 192.0.2.25 (mx.hoster.example) has PTR a1.hosts.example, not the"
+        " name of the mail host [name-mismatch]",
+        "mx address ptr confirm",
+        "1 1 0 0 1 0",
+    ),
+    Scenario(
         "warn-name-mismatch-of-a-host-that-another-domain-of-the-run-has-as-its-own",
         """
         example.com. MX 10 mx.hoster.example.
