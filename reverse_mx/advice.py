@@ -211,7 +211,7 @@ class Advisor:
             if self._happens(reaction, problem)
         ]
         for score in scored:
-            reactions.append(Reaction(score.filter, "", f"scores {score.rule} ({score.points})"))
+            reactions.append(Reaction(score.filter, "", f"scores {score}"))
         if reactions:
             yield Line(f"meanwhile: {'; '.join(_in_short(reactions))}", prose=True)
 

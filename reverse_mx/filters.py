@@ -21,6 +21,9 @@ class Score(NamedTuple):
     rule: str
     points: str
 
+    def __str__(self) -> str:
+        return f"{self.rule} ({self.points})"
+
 
 class Find(NamedTuple):
     """What a filter scores in a name, from ``start`` to ``end``; of numbers alone it is empty.
@@ -33,9 +36,13 @@ class Find(NamedTuple):
     level: int = 1
 
 
+# The points of each level.
 RSPAMD_POINTS = {1: "0.5", 2: "1.0", 3: "2.0", 4: "2.5", 5: "3.0"}
+HFILTER_HOSTNAME = Score(
+    "Rspamd", "HFILTER_HOSTNAME_1 to _5", f"{RSPAMD_POINTS[1]} to {RSPAMD_POINTS[5]}"
+)
 
-# With network tests and without, while both have no Bayes; with one it is between them.
+# The least and the most of its four sets of tests: without Bayes, with the network and without.
 RDNS_DYNAMIC = Score("SpamAssassin", "RDNS_DYNAMIC", "0.4 to 2.6")
 
 # Where a word stands. "Apart" is with a dot or a hyphen between; a number has two digits, or is

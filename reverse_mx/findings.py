@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import nagiosplugin
 from nagiosplugin.state import Critical, Ok, ServiceState, Unknown, Warn
 
+from reverse_mx.filters import HFILTER_HOSTNAME, RDNS_DYNAMIC
 from reverse_mx.values import Value
 
 
@@ -221,10 +222,10 @@ FINDINGS = {
             " a word for a kind of line (dynamic, pool, dsl, ...) that a spam filter scores.",
             (
                 *ANY_CONFIRMED_NAME,
-                Reaction(
-                    "Rspamd", "", "scores HFILTER_HOSTNAME_1 to _5 (0.5 to 3.0)", by_name=True
+                *(
+                    Reaction(score.filter, "", f"scores {score}", by_name=True)
+                    for score in (HFILTER_HOSTNAME, RDNS_DYNAMIC)
                 ),
-                Reaction("SpamAssassin", "", "scores RDNS_DYNAMIC (0.4 to 2.6)", by_name=True),
             ),
         ),
         Finding(

@@ -260,6 +260,26 @@ CASES = [
     ),
     pytest.param(
         "generic-ptr",
+        """
+        example.com. MX 10 mail.pool.example.com.
+        mail.pool.example.com. A 192.0.2.25
+        192.0.2.25 PTR mail.pool.example.com.
+        """,
+        "fix: name the host after its task in its MX, address and PTR records\n" + THEIRS,
+        id="generic-ptr-by-a-word",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.pool.example.com.
+        mail.pool.example.com. A 192.0.2.25
+        """,
+        "first: name the host after its task in its MX, address and PTR records\n"
+        "fix: 25.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.\n" + THEIRS,
+        id="missing-ptr-of-a-host-with-a-generic-name",
+    ),
+    pytest.param(
+        "generic-ptr",
         MAIL
         + """
         192.0.2.25 PTR h192-0-2-25.example.net.
