@@ -278,9 +278,15 @@ def domain_argument(text: str) -> Name:
     Raise ``argparse.ArgumentTypeError`` for what is none (RFC 1035, 2.3.4; RFC 5891).
     """
     expected = "expected a mail domain such as example.com"
-    if not parse_address(text.strip("[]")):
+    if not _address_of(text):
         return _name_argument(text, expected)
     raise _wrong(text, f"is an address, not a mail domain; {expected}, or --sender {text}")
+
+
+def _address_of(text: str) -> Optional[Address]:
+    """Return the address that a text is, by itself or as a literal (RFC 5321, 4.1.3)."""
+    literal = re.fullmatch(r"(?i)\[(?:IPv6:)?(.*)\]", text)
+    return parse_address(literal[1] if literal else text)
 
 
 def _name_argument(text: str, expected: str) -> Name:
@@ -319,12 +325,9 @@ def sender_argument(text: str) -> Sender:
     if not has_name:
         return Sender(_host_argument(of))
     expected = "expected the name that the host gives in EHLO, such as mail.example.com"
-    try:
-        ipaddress.ip_address(helo.strip("[]").removeprefix("IPv6:"))
-    except ValueError:
-        name = _name_argument(helo, expected)
-    else:
+    if _address_of(helo):
         raise _wrong(text, f"has an address for a name; {expected}")
+    name = _name_argument(helo, expected)
     if len(name.labels) < 3:
         raise _wrong(text, f"has a name without a dot; {expected}")
     return Sender(_host_argument(of), name)
@@ -332,7 +335,7 @@ def sender_argument(text: str) -> Sender:
 
 def _host_argument(text: str) -> Union[Name, Address]:
     expected = "expected a host or an address, such as out.example.com"
-    return parse_address(text) or _name_argument(text, expected)
+    return _address_of(text) or _name_argument(text, expected)
 
 
 def ignore_argument(text: str) -> Union[str, Network]:

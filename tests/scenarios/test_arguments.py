@@ -47,6 +47,12 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             id="address-literal-as-domain",
         ),
         pytest.param(
+            ("-d", "[IPv6:2001:db8::25]"),
+            f"-d/--domain: [IPv6:2001:db8::25] is an address, not a mail domain; {MAIL},"
+            " or --sender [IPv6:2001:db8::25]",
+            id="ipv6-address-literal-as-domain",
+        ),
+        pytest.param(
             ("-d", ""), f"-d/--domain: an empty value is no name; {MAIL}", id="empty-domain"
         ),
         pytest.param(

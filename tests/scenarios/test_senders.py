@@ -36,6 +36,20 @@ SCENARIOS = [
         "ptr confirm",
         arguments="--sender 2001:db8::40",
     ),
+    *(
+        Scenario(
+            f"ok-sender-{address}",
+            f"{OUT}\n    {OUT6}",
+            f"OK - {shown}: 1 mail host, 1 address, reverse DNS matches",
+            "ptr confirm",
+            arguments=f"--sender {address}",
+        )
+        for address, shown in (
+            ("[192.0.2.40]", "192.0.2.40"),
+            ("[IPv6:2001:db8::40]", "2001:db8::40"),
+            ("[ipv6:2001:DB8::40]", "2001:db8::40"),
+        )
+    ),
     Scenario(
         "crit-sender-address-missing-ptr",
         "",
