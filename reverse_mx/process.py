@@ -55,7 +55,8 @@ class Ending:
         self._end = self.started + TIMEOUT
         self._next = "the libraries were loaded: a busy machine"
         self._verdict: Optional[tuple[str, int, str]] = None
-        self._writes = False
+        self._output: Optional[str] = None
+        self._begun = False
         self._code = 3
         self._encoding = ""
 
@@ -131,15 +132,16 @@ class Ending:
 
     def _time_may_be_up(self, *_: object) -> None:
         late = time.monotonic() - self._end
-        if self._writes:
+        if self._output is not None:
             if late > ENDS_AFTER:
+                self._say_in_short(self._output)
                 os._exit(self._code)
         elif late > 0:
             self._write(*self._broken_off(f"the time was up before {self._next}"))
 
     def _interrupted(self, *_: object) -> None:
         # There is never a second status line, nor a part of one.
-        if not self._writes:
+        if self._output is None:
             self.give(time.monotonic() - self.started)
             self._write("REVERSE_MX UNKNOWN - interrupted\n", 3)
 
@@ -149,12 +151,13 @@ class Ending:
         Into what nobody empties it goes on until the time is up; then the exit code is all.
         """
         self._code = code
-        self._writes = True
+        self._output = text
         text = gate(text)
         if not self._own:
             print(text, end="", flush=True)
             sys.exit(code)
         unwritten = text.encode(self._encoding, "backslashreplace")
+        self._begun = True
         try:
             while unwritten:
                 try:
@@ -168,6 +171,17 @@ class Ending:
         finally:
             # To take down the interpreter piece by piece would cost time, with nothing to save.
             os._exit(self._code)
+
+    def _say_in_short(self, text: str) -> None:
+        """Write the status line alone, where nothing else was yet and that need not wait.
+
+        On a machine that is too busy to put the output together nothing else would be left of it.
+        """
+        if not self._begun:
+            status, _, _ = text.partition("\n")
+            with contextlib.suppress(OSError, ValueError):
+                if select.select((), (1,), (), 0)[1]:
+                    os.write(1, gate(f"{status}\n").encode(self._encoding, "backslashreplace"))
 
 
 def _let_be_read() -> None:

@@ -132,6 +132,23 @@ def test_verdict_does_not_wait_for_the_advice(program: Program, tmp_path: Path) 
     assert ends_in_time(output, 3)
 
 
+def test_status_line_does_not_wait_for_the_output_to_be_put_together(
+    program: Program, tmp_path: Path
+) -> None:
+    """As if others had the machine from the end of the time on."""
+    change = (
+        "import time, reverse_mx.process as process\n"
+        "def gate(text, gate=process.gate):\n"
+        "    time.sleep(60 if '\\n' in text[:-1] else 0)\n"
+        "    return gate(text)\n"
+        "process.gate = gate"
+    )
+    with NameServer(NO_PTR) as server:
+        output = broken(program, tmp_path, change).ask(server, "-d", "example.com", "-t", "3", "-v")
+    assert (output.stdout, output.code, output.stderr) == (f"{CRITICAL}\n", 2, "")
+    assert ends_in_time(output, 3)
+
+
 @pytest.mark.parametrize("what", ["inquire", "lines"])
 def test_verdict_and_chain_stand_without_advice_that_fails(
     program: Program, tmp_path: Path, what: str

@@ -94,7 +94,7 @@ def verify(result: Result, run: Run, reached: Iterable[str]) -> str:
     if result.stdout == INTERRUPTED:
         assert run.setting.signal in INTERRUPTS
     status = STATUS.match(result.stdout)
-    assert status, "no status line"
+    assert status, f"no status line, exit code {result.code}: {result.stdout[:200]!r}"
     assert len(re.findall("(?m)^REVERSE_MX ", result.stdout)) == 1, "more than one status line"
     assert STATES[result.code] == status["state"]
     if BROKEN_OFF.search(result.stdout) or result.stdout == INTERRUPTED:
