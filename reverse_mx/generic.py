@@ -42,7 +42,7 @@ def telling_words(name: Name) -> tuple[str, ...]:
         end = len(text) - len(after)
         word = text[len(before) : end].lower()
         telling = word != _OF_ANY or _is_numbered(before, after)
-        if word in WORDS and telling and end <= registered:
+        if word in WORDS and telling and end < registered:
             words[word] = None
     return tuple(words)
 

@@ -115,6 +115,7 @@ dynamic-2001-db8--25.v6.isp.example      2001:db8::25   dynamic        3.0 -
 5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.v6.xyz 2001:db8::25 address - yes
 # a kind of line by word, without the address
 dynamic-10.pool.example.net              192.0.2.25     dynamic,pool   3.0 -
+pool-10.dynamic.isp.example              192.0.2.25     pool,dynamic   3.0 yes
 dyn-10.isp.example                       192.0.2.25     dyn            3.0 -
 dyn-10-20.isp.example                    192.0.2.25     dyn            3.0 -
 x10.dyn.isp.example                      192.0.2.25     dyn            3.0 yes
@@ -224,6 +225,7 @@ mail.host.example                        192.0.2.25     -              1.0 -
 mail.host.example.net                    192.0.2.25     -              1.0 -
 mail-host.example.net                    192.0.2.25     -              1.0 -
 mail-host-1.example.net                  192.0.2.25     -              1.0 -
+host-1-mail.example.net                  192.0.2.25     -              1.0 -
 mailhost.example.net                     192.0.2.25     -              -   -
 mail12.nationwide.example                192.0.2.25     -              3.0 -
 mail02.broadcom.example                  192.0.2.25     -              3.0 -
@@ -302,6 +304,7 @@ DISAGREEMENTS = {
         "mail.host.example.net",
         "mail-host.example.net",
         "mail-host-1.example.net",
+        "host-1-mail.example.net",
     ),
     "the word is only a part of another": (
         "vmi123456.hoster.example",
