@@ -88,6 +88,9 @@ def made_up(rng: random.Random) -> Zone:
     return {question: data for question, data in zone.items() if data}
 
 
+IPAddress = (ipaddress.IPv4Address, ipaddress.IPv6Address)
+
+
 def same(data: str) -> object:
     """Return record data as they compare, however they are written."""
     try:
@@ -120,7 +123,7 @@ def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
         head = re.match(r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+|\d+ domains): )?(.*)", line)
         if head:
             subject = re.sub(r"^(MX target|[A-Z]+ lookup of) ", "", head[4]).split()[0]
-            whose = "" if head[4].startswith(tuple("0123456789")) else head[3]
+            whose = "" if isinstance(same(subject), IPAddress) else head[3]
             found.append(Advised(head[1], head[2], f"{whose} {subject}", head[4], []))
         elif not line.startswith(" "):
             break
