@@ -26,12 +26,13 @@ from tests.trials.drawn import HARMLESS, INTERRUPTS, Setting
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gave, with the seconds that it took when it had the machine."""
+    """What a run gave, with the seconds that it took when it had the machine, and ``in_all``."""
 
     code: int
     stdout: str
     stderr: str
     seconds: float
+    in_all: float
 
 
 def starved(pid: int) -> float:
@@ -44,7 +45,7 @@ def run_plugin(arguments: Sequence[str], encoding: str, setting: Setting) -> Res
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(Stream(setting.stdout))
         errors = stack.enter_context(Stream(setting.stderr))
-        started = time.monotonic() - starved(os.getpid())
+        started, waited = time.monotonic(), starved(os.getpid())
         # What comes before the plugin heeds them waits until it does.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS + HARMLESS)
         pid = os.fork()
@@ -56,12 +57,13 @@ def run_plugin(arguments: Sequence[str], encoding: str, setting: Setting) -> Res
         sender = threading.Timer(setting.after, os.kill, (pid, setting.signal))
         sender.start()
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        seconds = time.monotonic() - starved(os.getpid()) - started - starved(pid)
+        in_all = time.monotonic() - started
+        seconds = in_all - (starved(os.getpid()) - waited) - starved(pid)
         sender.cancel()
         sender.join()
         _, status = os.waitpid(pid, 0)
         printed, complained = (s.end().decode(encoding, "replace") for s in (output, errors))
-    return Result(os.waitstatus_to_exitcode(status), printed, complained, seconds)
+    return Result(os.waitstatus_to_exitcode(status), printed, complained, seconds, in_all)
 
 
 class Stream:

@@ -36,6 +36,7 @@ from typing import Any
 import hypothesis
 
 from reverse_mx.findings import FINDINGS
+from reverse_mx.process import ENDS_AFTER
 from tests.helpers import perfdata
 from tests.helpers.figures import DOCS, machine, table, write_block
 from tests.trials.drawn import (
@@ -97,7 +98,7 @@ def verify(result: Result, run: Run, reached: Iterable[str]) -> str:
     assert status, f"no status line, exit code {result.code}: {result.stdout[:200]!r}"
     assert len(re.findall("(?m)^REVERSE_MX ", result.stdout)) == 1, "more than one status line"
     assert STATES[result.code] == status["state"]
-    if BROKEN_OFF.search(result.stdout) or result.stdout == INTERRUPTED:
+    if is_broken_off(result, run) or result.stdout == INTERRUPTED:
         return status["state"]
     if result.stdout == NO_DESCRIPTORS:
         assert run.setting.limit
@@ -123,6 +124,12 @@ def verify(result: Result, run: Run, reached: Iterable[str]) -> str:
         assert not wrong, f"raw {wrong} in {line!r}"
     assert long.count("\n") == len(long.splitlines()) - (not verbose), "a line end of another kind"
     return status["state"]
+
+
+def is_broken_off(result: Result, run: Run) -> bool:
+    """Tell whether the time was up before all was judged, or before all of it was read."""
+    cut_off = result.in_all > run.timeout + ENDS_AFTER and "| " not in result.stdout
+    return cut_off or BROKEN_OFF.search(result.stdout) is not None
 
 
 def is_out_of_bounds(address: IPv4Address | IPv6Address) -> bool:
@@ -171,7 +178,7 @@ def attempt(hell: Hell, tally: Tally, run: Run, answers: Answers) -> None:
         tally.late += 1
     state = verify(result, run, hell.reached)
     tally.runs += 1
-    tally.broken_off += bool(BROKEN_OFF.search(result.stdout))
+    tally.broken_off += is_broken_off(result, run)
     tally.states[state] += 1
     named = re.findall(r"\[([a-z-]+)\]", result.stdout)
     tally.findings.update(set(named) & FINDINGS.keys())
