@@ -183,10 +183,14 @@ class Advisor:
             shown = self._wording.name(zone.name)
             said = f"the resolver answers out of its own empty zone {shown}, which is not the real"
             return f"{said} one: ask the resolver that knows that, or one outside, with --server"
-        if not isinstance(cure.what, Record) or cure.what.rdtype in (PTR, NS):
+        if not isinstance(cure.what, Record) or cure.what.rdtype == NS:
             return ""
         name = cure.what.owner
+        if name.is_subdomain(ARPA):
+            return ""
         top = Name(name.labels[-2:])
+        if name == ROOT:
+            return "nobody can add a record to the root zone"
         if is_nobodys(name):
             return f"nobody can have a name below {self._wording.name(top)} (RFC 6761)"
         if zone is None or cure.owner not in self._missing:
@@ -196,7 +200,8 @@ class Advisor:
         if is_registrys(zone.name):
             registered = Name(name.labels[-len(zone.name.labels) - 1 :])
             shown = self._wording.name(registered)
-            return f"{shown} is not registered: whoever registers it gets its mail"
+            gets = "names the address" if cure.what.rdtype == PTR else "gets its mail"
+            return f"{shown} is not registered: whoever registers it {gets}"
         return ""
 
     def _meanwhile(self, problem: Problem, stage: str) -> Iterator[Line]:

@@ -42,6 +42,7 @@ from reverse_mx.names import (
     is_related,
     meant_host,
     rdtype_of,
+    reverse_name,
 )
 from reverse_mx.smtp_reply import Ending
 from reverse_mx.spf_cures import SpfStep, spf_steps
@@ -247,7 +248,8 @@ class Cures:
             alias = Cure("in place of", Record(fact.name, CNAME, fact.names[1]), fact.name.parent())
             host = [host[0]._replace(owner=fact.name.parent()), alias]
         if fact.target.role is Role.IMPLICIT_MX:
-            return [Cure("fix", Record(fact.name, MX, NAME, 10), fact.name)]
+            assert fact.domain is not None
+            return [Cure("fix", Record(fact.domain, MX, NAME, 10), fact.domain)]
         exists = all(answer.outcome is Outcome.NODATA for answer in fact.answers)
         # With -4 or -6 it may well have an address of the other family.
         if fact.target.role is not Role.MX or (exists and len(rdtypes) == 1):
@@ -306,7 +308,14 @@ class Cures:
         return [record]
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
-        return self._better(fact)
+        assert fact.iprev.ptr is not None
+        if not is_nobodys(fact.iprev.owner):
+            return self._better(fact)
+        # It is an alias of what nobody can give a record.
+        reverse = reverse_name(fact.address)
+        alias = Record(reverse, CNAME, fact.iprev.ptr.aliases[0])
+        own = Record(reverse, PTR, self._best_name(fact) or NAME)
+        return [Cure("fix", own, reverse.parent()), Cure("in place of", alias, reverse.parent())]
 
     def _invalid_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         return [*self._better(fact), *_remove(fact, fact.iprev.names)]

@@ -178,6 +178,40 @@ CASES = [
         "  name servers: ns.example.net (198.51.100.53)\n",
         id="four-cures-of-a-kind-are-enough",
     ),
+    *(
+        pytest.param(
+            "missing-ptr",
+            f"{MAIL}192.0.2.25 CNAME {target}",
+            f"""\
+fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.
+in place of: 25.2.0.192.in-addr.arpa. CNAME {target}
+{THEIRS}""",
+            id=f"missing-ptr-of-an-alias-of-{kind}",
+        )
+        for target, kind in ((".", "the-root"), ("25.mail.invalid.", "what-nobody-can-have"))
+    ),
+    pytest.param(
+        "missing-ptr",
+        f"{MAIL}192.0.2.25 CNAME 25.rev.old-firm.com.",
+        "old-firm.com is not registered: whoever registers it names the address\n",
+        id="missing-ptr-of-an-alias-in-a-domain-that-is-not-registered",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. CNAME shop.example.net.\n    shop.example.net. TXT here",
+        """\
+fix: shop.example.net. MX 10 NAME-OF-THE-HOST.
+in: zone example.net, contact dns@example.net
+  name servers: ns.example.net (198.51.100.53)
+""",
+        id="domain-that-is-an-alias-gets-no-mx-beside-that",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. CNAME .",
+        "nobody can add a record to the root zone\n",
+        id="domain-that-is-an-alias-of-the-root",
+    ),
     pytest.param(
         "unconfirmed-ptr",
         MAIL + "192.0.2.25 PTR localhost.\n    localhost. A 127.0.0.1",
