@@ -221,17 +221,23 @@ class Cures:
             return self._no_address(fact, None)
         alias, real = fact.names[0], fact.names[-1]
         possible = is_host_name(real) and not is_nobodys(real) and real != ROOT
-        if possible and (not self._lacking(real, fact) or self._lacking(alias, fact)):
+        kept = min([real, alias] if possible else [alias], key=lambda n: self._burden(n, fact))
+        if kept == real:
             record = _mx_record(fact)
-            kept, cures = real, _in_place_of(record, record._replace(data=real))
+            cures = _in_place_of(record, record._replace(data=real))
         else:
             own = [Record(alias, rdtype_of(a), a) for a in addresses]
-            kept, cures = alias, [Cure("fix", r, alias.parent()) for r in own[:MOST_IN_LINE]]
+            cures = [Cure("fix", r, alias.parent()) for r in own[:MOST_IN_LINE]]
             old = Record(alias, CNAME, fact.names[1])
             cures.append(Cure("in place of", old, alias.parent()))
         missing = [i for i in self._lacking(kept, fact) if _is_good(kept, i.address)]
         added = [Cure("add", Record(i.owner, PTR, kept), i.owner) for i in missing]
         return [*cures, *added[:MOST_IN_LINE]]
+
+    def _burden(self, name: Name, fact: MailHost) -> tuple[int, int]:
+        """Return how many addresses would lose their name for this one: for good, and in all."""
+        lacking = self._lacking(name, fact)
+        return sum(not _is_good(name, iprev.address) for iprev in lacking), len(lacking)
 
     def _lacking(self, name: Name, fact: MailHost) -> list[Iprev]:
         """Return the ways of the addresses that have another of the host's names, and not this."""

@@ -392,6 +392,24 @@ in place of: example.com. MX 10 mail.example.com.
         id="mx-is-alias-and-each-address-has-another-of-its-names",
     ),
     pytest.param(
+        "mx-is-alias",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. CNAME h-192-0-2-25.example.net.
+        h-192-0-2-25.example.net. A 192.0.2.25
+        h-192-0-2-25.example.net. A 192.0.2.26
+        192.0.2.25 PTR mail.example.com.
+        192.0.2.26 PTR h-192-0-2-25.example.net.
+        """,
+        f"""\
+fix: mail.example.com. A 192.0.2.25
+fix: mail.example.com. A 192.0.2.26
+in place of: mail.example.com. CNAME h-192-0-2-25.example.net.
+{OURS}add: 26.2.0.192.in-addr.arpa. PTR mail.example.com.
+{THEIRS}""",
+        id="mx-is-alias-of-a-generic-name-and-each-address-has-another-of-its-names",
+    ),
+    pytest.param(
         "no-address",
         "example.com. MX 10 mail.example.com.\n    mail.example.com. CNAME gone.example.net.",
         "fix: mail.example.com. A ADDRESS-OF-THE-HOST\n"
