@@ -19,6 +19,8 @@ from reverse_mx.smtp_reply import Ending, Greeting, ReplyReader
 MOST_CONNECTIONS = 200
 MOST_OF_A_DOMAIN = 50
 MOST_GREETING = 8192
+# Who waited for a connection for more than this part of the time has less than others to greet in.
+TURN_SHARE = 0.1
 
 # What the system says by itself, before anything came from outside: this host has no route, or none
 # that it may use, or nothing left to connect with.
@@ -100,7 +102,7 @@ class Smtp:
         self._queues.clear()
         for conversation in self._conversations.values():
             if not conversation.promise.settled:
-                conversation.end(Ending.SILENCE)
+                conversation.give_up()
 
 
 class Conversation:
@@ -111,6 +113,7 @@ class Conversation:
         self._endpoint = (str(address), port)
         self._family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         self._loop = loop
+        self._asked = loop.now()
         self._started: Optional[float] = None
         self._socket: Optional[socket.socket] = None
         self._connected = False
@@ -165,6 +168,14 @@ class Conversation:
         assert self._socket is not None
         with contextlib.suppress(OSError):  # it is a courtesy
             self._socket.send(b"QUIT\r\n")
+
+    def give_up(self) -> None:
+        """End it as silent, unless it was not tried for as long as others were."""
+        if self._started is not None:
+            given = self._loop.now() - self._asked
+            late = self._started - self._asked > TURN_SHARE * given
+            self._started = None if late else self._started
+        self.end(Ending.SILENCE)
 
     def end(self, ending: Ending, error: int = 0) -> None:
         if self._socket is not None:

@@ -71,6 +71,16 @@ def greet_at_one_address(connection: socket.socket) -> None:
         greet("220 mail.example.com ESMTP")(connection)
 
 
+def greet_after_a_second(connection: socket.socket) -> None:
+    number = connection.getsockname()[0].rpartition(".")[2]
+
+    def speak() -> None:
+        with contextlib.suppress(OSError):  # nobody listens any more
+            greet(f"220 silent{number}.example.net ESMTP")(connection)
+
+    threading.Timer(1, speak).start()
+
+
 def pause(connection: socket.socket) -> None:
     """Greet as Postfix's postscreen does, which has a client wait for the rest."""
     connection.sendall(b"220-mail.example.com ESMTP\r\n")
@@ -152,6 +162,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-and-goes-on": greet("220 mail.example.com ESMTP", "521 not for you"),
     "greets-with-a-dot-behind": greet("220 mail.example.com., at your service"),
     "greets-after-a-pause": pause,
+    "greets-of-a-domain-after-a-second": greet_after_a_second,
     "greets-without-ipv6": greet("220 mail.example.com ESMTP"),
     "greets-one-domain-of-two": greet_at_one_address,
     "teases-and-refuses": greet("220-mail.example.com ESMTP", "521 not for you"),
@@ -169,6 +180,15 @@ BEHAVIOURS: dict[str, Behaviour] = {
 }
 
 
+# The domain that comes before the other, of which nobody says anything, or says it late.
+MANY = "".join(
+    f"""
+    a.example.net. MX 10 silent{number}.example.net.
+    silent{number}.example.net. A 192.0.2.{number}
+    {number}.2.0.192.in-addr.arpa. PTR silent{number}.example.net.
+    """
+    for number in SILENT
+)
 # What the zone has beside the mail host, or does.
 FURTHER = {
     "greets-late-dns": "! * PTR drop",
@@ -176,15 +196,8 @@ FURTHER = {
     mail.example.com. AAAA 2001:db8::25
     {ip_address("2001:db8::25").reverse_pointer}. PTR mail.example.com.
     """,
-    # The other domain comes first, and its servers say nothing.
-    "greets-one-domain-of-two": "".join(
-        f"""
-        a.example.net. MX 10 silent{number}.example.net.
-        silent{number}.example.net. A 192.0.2.{number}
-        {number}.2.0.192.in-addr.arpa. PTR silent{number}.example.net.
-        """
-        for number in SILENT
-    ),
+    "greets-one-domain-of-two": MANY,
+    "greets-of-a-domain-after-a-second": MANY,
     "greets-as-another-than-both": """
     25.2.0.192.in-addr.arpa. PTR www.example.com.
     www.example.com. A 192.0.2.25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import re
 import subprocess
@@ -454,6 +455,15 @@ def test_silent_servers_of_a_domain_take_no_time_from_those_of_another(program: 
     assert len(re.findall("said nothing .waited", "\n".join(output.long))) == 50
     assert len(re.findall("was not tried, the time was up", "\n".join(output.long))) == 10
     assert output.long[-1] == "[OK] example.com: 1 mail host, 1 address"
+
+
+def test_server_that_waited_for_its_turn_is_not_called_silent(program: Program) -> None:
+    """Ten of sixty get a connection when the others have greeted, and 0.4 s of the 1 s it takes."""
+    arguments = ("-v", "-t", "2", "-d", "a.example.net")
+    output, _ = trial(program, "greets-of-a-domain-after-a-second", *arguments)
+    assert "smtp-silent" not in output.stdout
+    told = re.findall(r"SMTP: (220|not tried)", "\n".join(output.long))
+    assert collections.Counter(told) == {"220": 51, "not tried": 10}
 
 
 def test_banner_is_compared_with_every_ptr_name(program: Program) -> None:
