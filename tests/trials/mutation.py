@@ -76,7 +76,16 @@ JUDGING: dict[str, tuple[str, ...]] = {
 TESTS = (
     *(
         f"tests/scenarios/test_{name}.py"
-        for name in ("scenarios", "advice", "senders", "lookups", "output", "spf", "arguments")
+        for name in (
+            "scenarios",
+            "advice",
+            "senders",
+            "lookups",
+            "output",
+            "spf",
+            "arguments",
+            "generic",
+        )
     ),
     "tests/process/test_smtp.py",
     "tests/process/test_zone_servers.py",
