@@ -292,7 +292,8 @@ class Advisor:
         if opinion.cause is Cause.BOGUS:
             assert opinion.unchecked is not None
             said = "DNSSEC validation fails; with checking disabled the resolver answers"
-            return f"{said} {in_line(in_words(opinion.unchecked), ', ')}"
+            answer = in_line(in_words(opinion.unchecked), ", ")
+            return f"{said} {answer}; {self._owner(opinion)} can help"
         if opinion.cause is Cause.ALIAS_CIRCLE:
             chain = " CNAME ".join(map(self._wording.name, opinion.names))
             return f"the aliases lead in a circle, or too far: {chain}"
@@ -300,12 +301,16 @@ class Advisor:
             excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
             return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
         said = _CAUSES[opinion.cause]
-        if "{zone}" not in said:
-            return said
+        zone = self._wording.name(opinion.asked[-1].zone.name) if opinion.asked else ""
+        return said.format(zone=zone, owner=self._owner(opinion))
+
+    def _owner(self, opinion: Opinion) -> str:
+        """Return whom to ask about the zone that a lookup failed in."""
+        if not opinion.asked:
+            return "the owner of the zone"
         zone = opinion.asked[-1].zone
         contact = contact_of(zone)
-        said = said.format(zone=self._wording.name(zone.name))
-        return f"{said} (contact {contact})" if contact else said
+        return f"the owner of {self._wording.name(zone.name)}{f' ({contact})' * bool(contact)}"
 
 
 _EXCLUDED = {
@@ -327,14 +332,15 @@ _CAUSES = {
     " Internet; whoever runs it can help",
     Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
     " itself; whoever runs the resolver can",
-    Cause.NO_GLUE: "no name server of {zone} has an address; its owner, or whoever it is delegated"
+    Cause.NO_GLUE: "no name server of {zone} has an address; {owner}, or whoever it is delegated"
     " by, can help",
-    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver;"
-    " the owner of the zone can help",
+    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver; {owner} can help",
     Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
-    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do; its owner can help",
+    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do; {owner} can help",
+    Cause.FAILING_SERVERS: "every name server of {zone} says that it cannot answer (SERVFAIL), as"
+    " one does whose copy of the zone has expired; {owner} can help",
     Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
-    " if it no longer served the zone; its owner can help, or have the delegation changed",
+    " if it no longer served the zone; {owner} can help, or have the delegation changed",
 }
 
 

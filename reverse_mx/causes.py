@@ -10,7 +10,7 @@ import dns.rcode
 from dns.rdatatype import NS, SOA
 
 from reverse_mx.answer import Answer, Content, Fault, Outcome
-from reverse_mx.facts import Lameness, ZoneAnswers
+from reverse_mx.facts import Lameness, ServerAnswer, ZoneAnswers
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
 from reverse_mx.names import ROOT, Name
@@ -38,6 +38,7 @@ class Cause(enum.Enum):
     RESOLVER = enum.auto()
     BLOCKED = enum.auto()
     SILENT_SERVERS = enum.auto()
+    FAILING_SERVERS = enum.auto()
     USELESS_SERVERS = enum.auto()
     NO_GLUE = enum.auto()
     ALIAS_CIRCLE = enum.auto()
@@ -168,7 +169,15 @@ def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
         return Cause.NO_GLUE
     if lame <= {Lameness.SILENT, Lameness.CLOSED, Lameness.NO_ADDRESS}:
         return Cause.SILENT_SERVERS
+    if all(_says_servfail(answer) for answer in answers.answers):
+        return Cause.FAILING_SERVERS
     return Cause.USELESS_SERVERS
+
+
+def _says_servfail(said: ServerAnswer) -> bool:
+    """Tell whether a server has no zone to answer from, as after its expiry (RFC 1034, 4.3.5)."""
+    failures = said.answer.failures if said.answer is not None else ()
+    return {failure.rcode for failure in failures} == {dns.rcode.SERVFAIL}
 
 
 def _excluded(

@@ -109,3 +109,32 @@ def test_what_is_mended_at_the_zones_own_servers(
     told = " ".join(" ".join(output.long).split())
     assert said in told
     assert told.count("changed already") == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        pytest.param(
+            "rcode SERVFAIL",
+            "every name server of 2.0.192.in-addr.arpa says that it cannot answer (SERVFAIL), as"
+            " one does whose copy of the zone has expired; the owner of 2.0.192.in-addr.arpa"
+            " (noc@isp.example) can help",
+            id="copies-have-expired",
+        ),
+        pytest.param(
+            "rcode REFUSED",
+            "no name server that 2.0.192.in-addr.arpa is delegated to gives an answer of use, as"
+            " if it no longer served the zone; the owner of 2.0.192.in-addr.arpa"
+            " (noc@isp.example) can help, or have the delegation changed",
+            id="servers-no-longer-serve-the-zone",
+        ),
+    ],
+)
+def test_cause_with_the_zones_own_servers(plugin: Plugin, answered: str, said: str) -> None:
+    failing = "\n! 192.0.2.25 PTR rcode SERVFAIL"
+    with (
+        NameServer(zone(ZONE + failing)) as resolver,
+        NameServer(f"! * * {answered}", AUTHORITY, resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert cause(output) == [said]

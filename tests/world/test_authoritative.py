@@ -400,7 +400,7 @@ def test_dnssec_fault_is_told_from_a_broken_zone(program: Program, stack: ExitSt
     assert "EDE 6 DNSSEC Bogus" in output.status
     assert cause(output) == (
         "cause: DNSSEC validation fails; with checking disabled the resolver answers"
-        " PTR forged.example.com"
+        f" PTR forged.example.com; the owner of {REVERSE} (noc@isp.example) can help"
     )
 
 
@@ -490,5 +490,5 @@ def test_failure_behind_an_alias_is_looked_for_there(program: Program, stack: Ex
         f"{WITNESSES[3]}) does not answer (connection refused)",
     ]
     assert cause(output) == (
-        f"cause: no name server of {child} answers, while others do; its owner can help"
+        f"cause: no name server of {child} answers, while others do; the owner of {child} can help"
     )
