@@ -28,7 +28,8 @@ cures         from a problem's facts to the records that mend it
 wording       facts, findings and cures in words
 advice        whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
 report        the status line and the long output
-options       the parser, and the types of its arguments
+arguments     the types of the arguments, and what is said of a wrong value
+options       the parser: which options there are, and where their arguments come from
 
 Above them stands the plugin itself, ``check_reverse_mx``: the Resource, the Contexts, ``main``.
 

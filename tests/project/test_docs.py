@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 import check_reverse_mx
+from reverse_mx.arguments import state_argument
 from reverse_mx.findings import FINDINGS, PERFDATA
-from reverse_mx.options import Extend, make_parser, state_argument
+from reverse_mx.options import Extend, make_parser
 from tests import ROOT
 from tests.helpers.alone import be_alone
 from tests.helpers.figures import DOCS, blocks, write_block
