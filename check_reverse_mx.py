@@ -81,9 +81,11 @@ try:
     from reverse_mx.loop import Loop, side_by_side
     from reverse_mx.names import Name
     from reverse_mx.options import parse
-    from reverse_mx.report import ChainSummary, Check, Counsel, Progress, WorstFirst
+    from reverse_mx.progress import Progress
+    from reverse_mx.report import ChainSummary, Check, Counsel
     from reverse_mx.smtp import Smtp
     from reverse_mx.spf import Spf
+    from reverse_mx.status import WorstFirst
     from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
     from reverse_mx.wording import Wording
     from reverse_mx.zone_servers import ZoneServers

@@ -27,12 +27,14 @@ spf_cures     whose SPF record is to be mended, and what it should say
 cures         from a problem's facts to the records that mend it
 wording       facts, findings and cures in words
 advice        whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
-report        the status line and the long output
+progress      how far a long run is, on a terminal
+status        the status line: the problems of all results, worst first, each once
+report        the long output: the problems with the advice on them, the chain, the lookups
 arguments     the types of the arguments, and what is said of a wrong value
 options       the parser: which options there are, and where their arguments come from
 
 Above them stands the plugin itself, ``check_reverse_mx``: the Resource, the Contexts, ``main``.
 
-Data goes one way: argv -> options -> walk (asks lookups, spf, zone_servers, smtp) -> facts ->
-the Resource's metrics -> the Contexts' problems -> cures, advice -> report -> process writes.
+Data goes one way: argv -> options -> walk (asks lookups, spf, zone_servers, smtp) -> facts -> the
+Resource's metrics -> the Contexts' problems -> cures, advice -> status, report -> process writes.
 """

@@ -1,12 +1,9 @@
-"""The status line and the long output."""
+"""The long output: the problems with the advice on them, the chain, the lookups."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Optional, TextIO, Union
+from collections.abc import Iterable, Iterator
+from typing import Any, Optional, Union
 
 import nagiosplugin
 from nagiosplugin.state import Ok, ServiceState
@@ -15,25 +12,30 @@ from reverse_mx.addresses import translated_by
 from reverse_mx.advice import Advisor, Line
 from reverse_mx.answer import Answer, Outcome, unique
 from reverse_mx.facts import (
-    Delegation,
-    Edge,
     MailAddress,
     MailHost,
     PtrName,
-    ServerAnswer,
     SpfFacts,
     Subject,
     ZoneAnswers,
 )
-from reverse_mx.findings import FINDINGS, PERFDATA, WORST_FIRST, Judgement, Problem
+from reverse_mx.findings import PERFDATA, Judgement, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
 from reverse_mx.process import Ending, fault
-from reverse_mx.spf_record import SpfError, SpfLarge, SpfLeftOut
-from reverse_mx.text import counted, in_line, shortened, show_name, wrap
-from reverse_mx.values import Value
+from reverse_mx.spf_record import SpfLarge, SpfLeftOut
+from reverse_mx.status import (
+    Entry,
+    StatusLine,
+    chains_of,
+    entries_of,
+    fact_of,
+    show_size,
+    status_line,
+    subjects_of,
+)
+from reverse_mx.text import counted, in_line, show_name, wrap
 from reverse_mx.wording import (
-    Sentence,
     Wording,
     denial,
     reason,
@@ -42,60 +44,8 @@ from reverse_mx.wording import (
     unasked,
 )
 
-# Most schedulers' lists and messages cut off longer lines.
-STATUS_LINE = 500
 # What one step deeper in the long output is indented by.
 STEP = "  "
-
-
-class WorstFirst(nagiosplugin.Results):
-    """Results of which a proven fault outranks a lookup that did not end.
-
-    The worst so far is the verdict if the time is up before all is judged.
-    """
-
-    def __init__(self, ending: Ending, wording: Wording) -> None:
-        super().__init__()
-        self._ending = ending
-        self._wording = wording
-        self._of = ""
-        self._worst: ServiceState = Ok
-        self._entries: Optional[list[Entry]] = None
-
-    def add(self, *results: nagiosplugin.Result) -> nagiosplugin.Results:
-        self._entries = None
-        for result in results:
-            if isinstance(result, Judgement):
-                self._remember(result)
-        return super().add(*results)
-
-    def _remember(self, judgement: Judgement) -> None:
-        fact = _fact(judgement)
-        if isinstance(fact, Subject):
-            self._of = self._wording.of(fact.of)
-        if WORST_FIRST.index(judgement.state) < WORST_FIRST.index(self._worst):
-            self._worst = judgement.state
-            problem = next(p for p in judgement.problems if p.state is self._worst)
-            text = shortened(str(self._wording.problem(problem)), STATUS_LINE // 2)
-            status = _status(self._worst, f"{self._of}: {text} [{problem.finding}]")
-            self._ending.know(status, int(self._worst))
-
-    @property
-    def entries(self) -> list[Entry]:
-        """The problems, worst first, gathered once; one that many subjects share is one."""
-        if self._entries is None:
-            self._entries = _gather(self)
-        return self._entries
-
-    @property
-    def most_significant_state(self) -> ServiceState:
-        if not self.by_state:
-            raise ValueError("no results")
-        return min(self.by_state, key=WORST_FIRST.index)
-
-
-def _status(state: ServiceState, text: str) -> str:
-    return f"REVERSE_MX {str(state).upper()} - {text}"
 
 
 class Counsel:
@@ -136,103 +86,42 @@ class Check(nagiosplugin.Check):
         self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
         if self._counsel is None:
             return
-        problems = (entry.problem for entry in _entries(self.results))
+        problems = (entry.problem for entry in entries_of(self.results))
         bad = [problem for problem in problems if problem.state is not Ok]
         if bad:
-            status = _status(self.state, self.summary_str)
+            status = status_line(self.state, self.summary_str)
             self._ending.know(status, self.exitcode, " ".join(self.perfdata))
             self._ending.before("there was advice")
-            self._counsel.inquire(bad, _subjects(self.results))
+            self._counsel.inquire(bad, subjects_of(self.results))
 
 
-class ChainSummary(nagiosplugin.Summary):
-    """The status line names the problems, worst first; the long output draws the chain.
+class ChainSummary(StatusLine):
+    """Below the status line the long output says what to do, and draws the chain.
 
-    The long output begins with what to do: Icinga Web shows five lines of it until it is unfolded.
+    It begins with what to do: Icinga Web shows five lines of it until it is unfolded.
     ``verbosity`` is the number of ``-v``: from 2 on every lookup is listed.
     """
 
     def __init__(
         self, verbosity: int, wording: Wording, lookups: Lookups, counsel: Optional[Counsel]
     ) -> None:
+        super().__init__(wording)
         self._verbosity = verbosity
-        self._wording = wording
         self._lookups = lookups
         self._counsel = counsel
         self._chain = Chain(wording)
 
-    def ok(self, results: nagiosplugin.Results) -> str:
-        subjects = _subjects(results)
-        of = self._wording.of(subjects[0].of)
-        of = of if len(subjects) == 1 else f"{len(subjects)} {_kind(subjects)}"
-        size = _size(_count(results, "mail_hosts"), _count(results, "addresses"))
-        accepted = [e for e in _entries(results) if FINDINGS[e.problem.finding].default is not Ok]
-        if accepted:
-            return self._fit(f"{of}: {size}, accepted: ", accepted, len(subjects) > 1)
-        reverse = "matches" if "missing_ptr" in results else "not checked"
-        if not _count(results, "addresses"):
-            reverse = "not checked, as all is ignored"
-        elif all(translated_by(a.address) for subject in subjects for a in subject.addresses):
-            reverse = "not checked, as all is translated"
-        return f"{of}: {size}, reverse DNS {reverse}"
-
-    def problem(self, results: nagiosplugin.Results) -> str:
-        subjects = _subjects(results)
-        bad = [entry for entry in _entries(results) if entry.problem.state is not Ok]
-        if len(subjects) == 1:
-            return self._fit(f"{self._wording.of(subjects[0].of)}: ", bad, False)
-        having = len({subject for entry in bad for subject in entry.subjects})
-        have = "has" if having == 1 else "have"
-        head = f"{having} of {len(subjects)} {_kind(subjects)} {have} problems: "
-        return self._fit(head, bad, True)
-
-    def _fit(self, head: str, entries: Sequence[Entry], many: bool) -> str:
-        """Join the problems that fit into the status line, and count the others.
-
-        The text of the first may be cut, so that what is worst is always named with its finding.
-        An address, or a PTR name, is not named again for the next thing that is wrong with it.
-        """
-        room = STATUS_LINE - len("REVERSE_MX CRITICAL - ") - len("; 99999 more problems, see -v")
-        alike: dict[object, list[tuple[Entry, Sentence]]] = {}
-        for entry in entries:
-            sentence = self._wording.problem(entry.problem)
-            key = (entry.label(self._wording), sentence.subject) if sentence.subject else entry
-            alike.setdefault(key, []).append((entry, sentence))
-        line = head
-        left_out = 0
-        for group in alike.values():
-            before: Optional[Sentence] = None
-            for entry, sentence in group:
-                if before is None:
-                    label = f"{entry.label(self._wording)}: " if many and entry.subjects else ""
-                    part = f"{'; ' * (line != head)}{label}{sentence}"
-                elif sentence.ptr and sentence.ptr == before.ptr:
-                    part = f", {sentence.text}"
-                else:
-                    part = f", {sentence.predicate}"
-                name = f" [{entry.problem.finding}]" * bool(entry.problem.finding)
-                if line == head:
-                    part = shortened(part, room - len(line) - len(name) - 1)
-                part += name
-                if len(line) + len(part) < room:
-                    line += part
-                    before = sentence
-                else:
-                    left_out += 1
-        if left_out:
-            more = f"{left_out} more problem{'s' * (left_out > 1)}, see -v"
-            line += f"; {more}"
-        return line
-
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
-        subjects = _subjects(results)
-        lines = [line for entry in _entries(results) for line in self._entry(entry, len(subjects))]
+        subjects = subjects_of(results)
+        lines = [
+            line for entry in entries_of(results) for line in self._entry(entry, len(subjects))
+        ]
         if self._counsel is not None and self._counsel.failure:
             lines.append(f"the advice failed: {self._counsel.failure}")
         lookups: list[Answer] = []
         many = sum(subject.mx is not None for subject in subjects) > 1
-        for judgements in _chains(results):
-            subject = _fact(judgements[0])
+        for judgements in chains_of(results):
+            subject = fact_of(judgements[0])
             sound = all(judgement.state is Ok for judgement in judgements)
             lines += [self._chain.sound(subject)] if many and sound else self._draw(judgements)
             lookups += [edge.answer for edge in subject.edges]
@@ -261,7 +150,7 @@ class ChainSummary(nagiosplugin.Summary):
         drawn: set[str] = set()
         for judgement in judgements:
             kind = _kind_of(judgement)
-            depth, lines = self._chain.link(kind, _fact(judgement))
+            depth, lines = self._chain.link(kind, fact_of(judgement))
             if kind == "host-zone":
                 # Mostly it is the domain's, and the same for each host and family.
                 lines = [line for line in lines if line not in drawn]
@@ -275,63 +164,6 @@ def _ball(state: ServiceState) -> str:
     return f"[{str(state).upper()}]"
 
 
-class Entry(Value):
-    """A problem with the subjects that have it, none for a threshold of the whole run."""
-
-    problem: Problem
-    subjects: list[Subject]
-    addresses: set[Address]
-
-    @property
-    def further(self) -> int:
-        """How many addresses besides that of the problem it is said of."""
-        return max(0, len(self.addresses) - 1)
-
-    def label(self, wording: Wording) -> str:
-        """Return whose problem it is."""
-        if len(self.subjects) > 1:
-            return f"{len(self.subjects)} {_kind(self.subjects)}"
-        return wording.of(self.subjects[0].of) if self.subjects else ""
-
-
-def _entries(results: nagiosplugin.Results) -> list[Entry]:
-    assert isinstance(results, WorstFirst)
-    return results.entries
-
-
-def _gather(results: nagiosplugin.Results) -> list[Entry]:
-    entries: dict[object, Entry] = {}
-    for subject, problem in _problems(results):
-        entry = entries.setdefault(_fault(subject, problem), Entry(problem, [], set()))
-        if isinstance(problem.fact, MailAddress):
-            entry.addresses.add(problem.fact.address)
-        if subject is not None and subject not in entry.subjects[-1:]:
-            entry.subjects.append(subject)
-    return sorted(entries.values(), key=lambda entry: WORST_FIRST.index(entry.problem.state))
-
-
-def _fault(subject: Optional[Subject], problem: Problem) -> object:
-    """Return what is the same of problems that are one fault, however many subjects have it."""
-    fact, about = problem.fact, problem.about
-    if problem.finding == "provider-name" and problem.state is Ok:
-        return problem.finding
-    if isinstance(about, Edge):
-        return problem.finding, about.stage, about.answer
-    if isinstance(fact, MailAddress):
-        return problem.finding, fact.address, about.name if isinstance(about, PtrName) else None
-    if isinstance(fact, ZoneAnswers):
-        # The zone of several addresses has the same lame server each time.
-        server = (about.server, about.address) if isinstance(about, ServerAnswer) else None
-        if isinstance(about, Delegation):
-            return problem.finding, fact.zone.name
-        return problem.finding, fact.zone.name, server or fact.question
-    if isinstance(fact, MailHost) and problem.finding == "no-address":
-        return problem.finding, fact.name
-    if isinstance(fact, SpfFacts) and isinstance(about, SpfError) and about.chain:
-        return problem.finding, about._replace(chain=about.chain[-1:])
-    return subject, problem.finding, fact, about
-
-
 class Chain:
     """Draws the links of the chain, each as it is known from its facts."""
 
@@ -340,7 +172,7 @@ class Chain:
 
     def sound(self, subject: Subject) -> str:
         """Return a subject without problems in one line."""
-        size = _size(len(subject.mail_hosts), len(subject.addresses))
+        size = show_size(len(subject.mail_hosts), len(subject.addresses))
         return f"{_ball(Ok)} {self._subject(subject)}: {size}"
 
     def link(self, kind: str, fact: Any) -> tuple[int, list[str]]:
@@ -425,60 +257,9 @@ def _no_record(answer: Answer) -> str:
     return f"({kind} lookup failed)" if answer.failed else f"(no {kind}, {denial(answer)})"
 
 
-def _size(mail_hosts: int, addresses: int) -> str:
-    hosts = counted(mail_hosts, "mail host", "mail hosts")
-    return f"{hosts}, {counted(addresses, 'address', 'addresses')}"
-
-
-def _in_order(results: nagiosplugin.Results) -> Iterator[nagiosplugin.Result]:
-    """Yield the results in the order of their metrics, which is that of the chain."""
-    return (results[index] for index in range(len(results)))
-
-
-def _fact(judgement: Judgement) -> Any:
-    assert judgement.metric is not None
-    return judgement.metric.value
-
-
 def _kind_of(judgement: Judgement) -> str:
     assert judgement.metric is not None
     return judgement.metric.name
-
-
-def _chains(results: nagiosplugin.Results) -> Iterator[list[Judgement]]:
-    """Yield the judgements of each subject, that on the subject itself first."""
-    chain: list[Judgement] = []
-    for result in _in_order(results):
-        if isinstance(result, Judgement):
-            if isinstance(_fact(result), Subject) and chain:
-                yield chain
-                chain = []
-            chain.append(result)
-    yield chain
-
-
-def _subjects(results: nagiosplugin.Results) -> list[Subject]:
-    return [_fact(chain[0]) for chain in _chains(results)]
-
-
-def _kind(subjects: Iterable[Subject]) -> str:
-    kinds = {"domains" if subject.mx is not None else "senders" for subject in subjects}
-    return " and ".join(sorted(kinds))
-
-
-def _problems(results: nagiosplugin.Results) -> Iterator[tuple[Optional[Subject], Problem]]:
-    """Yield every problem with the subject that has it, None for a threshold of the whole run."""
-    for chain in _chains(results):
-        subject = _fact(chain[0])
-        yield from ((subject, problem) for judgement in chain for problem in judgement.problems)
-    for result in _in_order(results):
-        if not isinstance(result, Judgement) and result.state is not Ok:
-            yield None, Problem("", result.state, about=str(result))
-
-
-def _count(results: nagiosplugin.Results, name: str) -> int:
-    metric = results[name].metric
-    return int(metric.value) if metric is not None else 0
 
 
 def _lookup_line(answer: Answer) -> str:
@@ -495,58 +276,3 @@ def _lookup_line(answer: Answer) -> str:
     parts += [f"{answer.seconds * 1000:.1f} ms"]
     parts += [f"{answer.tries} tries"] * (answer.tries > 1)
     return ", ".join(parts)
-
-
-class Progress:
-    """Shows on a terminal how far a long run is, and leaves nothing of it behind.
-
-    A terminal that is stopped, or went away, stops nothing: what it does not take is left out.
-    """
-
-    def __init__(self, stream: TextIO, total: int, is_sound: Callable[[Subject], bool]) -> None:
-        self._terminal = _terminal(stream)
-        self._total = total
-        self._is_sound = is_sound
-        self._done = 0
-        self._problems = 0
-        # A run of less than a second shows nothing.
-        self._next = time.monotonic() + 1
-        self._shown = False
-
-    def done(self, subject: Subject) -> None:
-        if self._terminal is not None:
-            self._done += 1
-            self._problems += not self._is_sound(subject)
-
-    def show(self) -> None:
-        if self._terminal is not None and time.monotonic() >= self._next:
-            self._next = time.monotonic() + 0.2
-            self._shown = True
-            self._write(
-                f"{self._done} of {self._total} done, {self._problems} with problems so far"
-            )
-
-    def clear(self) -> None:
-        if self._shown:
-            self._write("")
-        if self._terminal is not None:
-            os.close(self._terminal)
-            self._terminal = None
-
-    def _write(self, text: str) -> None:
-        assert self._terminal is not None
-        with contextlib.suppress(OSError):
-            os.write(self._terminal, f"\r{text}\x1b[K".encode())
-
-
-def _terminal(stream: Optional[TextIO]) -> Optional[int]:
-    """Open the terminal that a stream writes to once more, so that writing to it does not wait.
-
-    What the stream has open is shared with the shell that started the check.
-    """
-    if stream is None or not stream.isatty():
-        return None
-    with contextlib.suppress(OSError):
-        name = os.ttyname(stream.fileno())
-        return os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    return None
