@@ -64,17 +64,8 @@ try:
 
     from reverse_mx.addresses import private_by, unusable_as
     from reverse_mx.advice import Advisor
-    from reverse_mx.answer import Outcome, unique
-    from reverse_mx.facts import (
-        Edge,
-        MailAddress,
-        MailHost,
-        Role,
-        Sender,
-        SpfFacts,
-        Subject,
-        ZoneAnswers,
-    )
+    from reverse_mx.answer import Edge, Outcome, unique
+    from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.generic import why_generic
     from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE, Lookups
@@ -88,6 +79,7 @@ try:
     from reverse_mx.status import WorstFirst
     from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
     from reverse_mx.wording import Wording
+    from reverse_mx.zone_facts import ZoneAnswers
     from reverse_mx.zone_servers import ZoneServers
 except Exception as missing:
     not_loaded(

@@ -10,13 +10,14 @@ values        what frozen values are made of
 text          what makes text of names, octets and numbers, safe to print
 loop          promises, the chains that wait for them, sockets, timers, the clock
 message       a question composed, a message read, within bounds; pure
-answer        question, outcome, answer; what a message says to a question; pure
+answer        question, answer, edge; what a message says to a question; pure
 exchange      one question to one server, over UDP and TCP
 lookups       which server is asked when, and each question once
 spf_record    the grammar of an SPF record, and what can be said of one
 spf_mending   what the owner of an SPF record meant to say
 smtp_reply    what an SMTP server says before anybody says anything to it
-facts         what was learnt: frozen values, no prose, no verdict
+zone_facts    what was learnt of a zone: its name servers, what each says, how it is delegated
+facts         what was learnt of a domain: frozen values as those are, no prose, no verdict
 spf           the walk through SPF records
 zone_servers  who is in charge of a name, and what they say themselves
 smtp          how SMTP servers greet, on the same loop

@@ -8,17 +8,10 @@ from typing import NamedTuple, Optional
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
 from reverse_mx.addresses import private_by, unusable_as
-from reverse_mx.answer import Answer, Outcome, Question
+from reverse_mx.answer import Answer, Edge, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Excluded, Newer, Opinion
 from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
-from reverse_mx.facts import (
-    Edge,
-    MailAddress,
-    MailHost,
-    ServerAnswer,
-    Subject,
-    Zone,
-)
+from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.filters import Score
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.generic import why_generic
@@ -39,6 +32,7 @@ from reverse_mx.names import (
 )
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.wording import Wording, in_words, lameness, unasked
+from reverse_mx.zone_facts import ServerAnswer, Zone
 from reverse_mx.zone_servers import ZoneServers
 
 # What is found of an address, that first which decides what becomes of its mail.

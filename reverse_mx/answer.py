@@ -195,6 +195,16 @@ class Content(NamedTuple):
     records: frozenset[Any] = frozenset()
 
 
+class Edge(NamedTuple):
+    """A lookup as a step of the walk: ``stage`` is what it was made for, and is timed under.
+
+    One answer may be several edges' own, as each question is asked once.
+    """
+
+    stage: str
+    answer: Answer
+
+
 def unique(answers: Iterable[Answer]) -> tuple[Answer, ...]:
     """Return each answer once; as each question is asked once, there is one object for each."""
     return tuple(dict.fromkeys(answers))

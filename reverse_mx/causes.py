@@ -10,11 +10,11 @@ import dns.rcode
 from dns.rdatatype import NS, SOA
 
 from reverse_mx.answer import Answer, Content, Fault, Outcome
-from reverse_mx.facts import Lameness, ServerAnswer, ZoneAnswers
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
 from reverse_mx.names import ROOT, Name
 from reverse_mx.values import Value
+from reverse_mx.zone_facts import Lameness, ServerAnswer, ZoneAnswers
 from reverse_mx.zone_servers import ZoneServers
 
 # Aliases followed to the servers that fail, and addresses of a top-level domain's servers that are

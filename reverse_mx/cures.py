@@ -17,19 +17,7 @@ from dns.rdatatype import CNAME, MX, NS, PTR, TXT, RdataType
 
 from reverse_mx.addresses import unusable_as
 from reverse_mx.answer import Outcome
-from reverse_mx.facts import (
-    Delegation,
-    Iprev,
-    MailAddress,
-    MailHost,
-    PtrName,
-    Role,
-    ServerAnswer,
-    SpfFacts,
-    Subject,
-    ZoneAnswers,
-    is_newer,
-)
+from reverse_mx.facts import Iprev, MailAddress, MailHost, PtrName, Role, SpfFacts, Subject
 from reverse_mx.findings import Problem
 from reverse_mx.generic import why_generic
 from reverse_mx.names import (
@@ -48,6 +36,7 @@ from reverse_mx.smtp_reply import Ending
 from reverse_mx.spf_cures import SpfStep, spf_steps
 from reverse_mx.spf_record import SpfError
 from reverse_mx.text import MOST_IN_LINE, show_name, show_octets
+from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers, is_newer
 
 # What only the reader can fill in.
 NAME = "NAME-OF-THE-HOST."

@@ -11,14 +11,7 @@ from nagiosplugin.state import Ok, ServiceState
 from reverse_mx.addresses import translated_by
 from reverse_mx.advice import Advisor, Line
 from reverse_mx.answer import Answer, Outcome, unique
-from reverse_mx.facts import (
-    MailAddress,
-    MailHost,
-    PtrName,
-    SpfFacts,
-    Subject,
-    ZoneAnswers,
-)
+from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.findings import PERFDATA, Judgement, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
@@ -43,6 +36,7 @@ from reverse_mx.wording import (
     show_question,
     unasked,
 )
+from reverse_mx.zone_facts import ZoneAnswers
 
 # What one step deeper in the long output is indented by.
 STEP = "  "

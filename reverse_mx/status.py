@@ -9,17 +9,8 @@ import nagiosplugin
 from nagiosplugin.state import Ok, ServiceState
 
 from reverse_mx.addresses import translated_by
-from reverse_mx.facts import (
-    Delegation,
-    Edge,
-    MailAddress,
-    MailHost,
-    PtrName,
-    ServerAnswer,
-    SpfFacts,
-    Subject,
-    ZoneAnswers,
-)
+from reverse_mx.answer import Edge
+from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.findings import FINDINGS, WORST_FIRST, Judgement, Problem
 from reverse_mx.names import Address
 from reverse_mx.process import Ending
@@ -27,6 +18,7 @@ from reverse_mx.spf_record import SpfError
 from reverse_mx.text import counted, shortened
 from reverse_mx.values import Value
 from reverse_mx.wording import Sentence, Wording
+from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers
 
 # Most schedulers' lists and messages cut off longer lines.
 STATUS_LINE = 500

@@ -21,7 +21,6 @@ from reverse_mx.facts import (
     SpfFacts,
     Subject,
     Target,
-    ZoneAnswers,
 )
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Promise, side_by_side, start
@@ -39,6 +38,7 @@ from reverse_mx.smtp_reply import Greeting
 from reverse_mx.spf import Spf
 from reverse_mx.spf_record import SpfSource
 from reverse_mx.text import show_name
+from reverse_mx.zone_facts import ZoneAnswers
 from reverse_mx.zone_servers import ZoneServers
 
 

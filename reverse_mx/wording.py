@@ -10,24 +10,10 @@ import dns.rcode
 from dns.rdatatype import MX, NS, PTR, SOA
 
 from reverse_mx.addresses import behind_translation, kind_of, private_by, unusable_as
-from reverse_mx.answer import Answer, Content, Failure, Fault, Outcome, Question
+from reverse_mx.answer import Answer, Content, Edge, Failure, Fault, Outcome, Question
 from reverse_mx.causes import Newer
 from reverse_mx.cures import Cure, Delegate, Greet, Hint, Reload
-from reverse_mx.facts import (
-    Delegation,
-    Edge,
-    Lameness,
-    MailAddress,
-    MailHost,
-    PtrName,
-    Role,
-    ServerAnswer,
-    SpfFacts,
-    Subject,
-    Target,
-    Unasked,
-    ZoneAnswers,
-)
+from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, SpfFacts, Subject, Target
 from reverse_mx.findings import LeftOut, Problem
 from reverse_mx.generic import why_generic
 from reverse_mx.message import Defect, ExtendedError
@@ -54,6 +40,7 @@ from reverse_mx.spf_record import (
     SpfSyntax,
 )
 from reverse_mx.text import in_line, os_reason, printable, show_name, show_octets
+from reverse_mx.zone_facts import Delegation, Lameness, ServerAnswer, Unasked, ZoneAnswers
 
 
 class Sentence(NamedTuple):

@@ -9,10 +9,10 @@ from dns.rdatatype import NS, SOA, RdataType
 
 from reverse_mx.addresses import Use, behind_translation, is_inside, kind_of
 from reverse_mx.answer import Answer, Outcome, Question
-from reverse_mx.facts import Delegation, NameServer, ServerAnswer, Unasked, Zone, ZoneAnswers
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side
 from reverse_mx.names import ROOT, Address, Name, is_private_reverse
+from reverse_mx.zone_facts import Delegation, NameServer, ServerAnswer, Unasked, Zone, ZoneAnswers
 
 # A zone of more name servers, or one of these with more addresses, has not all of them asked.
 MOST_SERVERS = 13
