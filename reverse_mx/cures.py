@@ -125,20 +125,29 @@ class Cures:
         self._records: dict[Name, list[MailHost]] = {}
         self._targets: dict[Name, list[Record]] = {}
         self._iprevs: dict[Address, Iprev] = {}
+        # What is said in EHLO from an address.
+        self._said: dict[Address, set[Name]] = {}
         # Domains that say of themselves that they take no mail, beside other MX records.
         self._null: set[Name] = set()
+        # Names of hosts that mail leaves from, which no change of an MX record helps.
+        self._senders: set[Name] = set()
         subjects = list(subjects)
         for mx in (subject.mx for subject in subjects if subject.mx is not None):
             if any(record.exchange == ROOT and not record.preference for record in mx.records):
                 self._null.add(mx.owner)
         for host in (host for subject in subjects for host in subject.hosts):
+            if host.target.role in (Role.SENDER, Role.HELO) and host.name is not None:
+                self._senders.add(host.name)
             if host.target.role is Role.MX and host.domain is not None:
                 self._records.setdefault(host.domain, []).append(host)
                 if host.name is not None:
                     self._targets.setdefault(host.name, []).append(_mx_record(host))
-            for address in host.all_addresses if host.name is not None else ():
-                self._holders.setdefault(address, []).append(host)
-            self._iprevs.update((address.address, address.iprev) for address in host.addresses)
+            for held in host.all_addresses if host.name is not None else ():
+                self._holders.setdefault(held, []).append(host)
+            for address in host.addresses:
+                self._iprevs[address.address] = address.iprev
+                if address.helo is not None:
+                    self._said.setdefault(address.address, set()).add(address.helo.names[0])
         self._makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
             "no-such-domain": _no_such_domain,
             "implicit-mx": self._implicit_mx,
@@ -150,7 +159,7 @@ class Cures:
             "missing-ptr": self._missing_ptr,
             "unconfirmed-ptr": self._unconfirmed_ptr,
             "invalid-ptr": self._invalid_ptr,
-            "mixed-ptr": _mixed_ptr,
+            "mixed-ptr": self._mixed_ptr,
             "name-mismatch": self._name_mismatch,
             "helo-mismatch": self._helo_mismatch,
             "underscore-ptr": self._unwanted_ptr,
@@ -195,7 +204,8 @@ class Cures:
         assert fact.domain is not None
         if fact.name == ROOT:
             # Of several that say that there is no mail, one is to be left (RFC 7505, 3).
-            first = fact is self._records[fact.domain][0] and fact.domain not in self._null
+            first = record == _mx_record(self._records[fact.domain][0])
+            first = first and fact.domain not in self._null
             if first and all(host.name == ROOT for host in self._records[fact.domain]):
                 return _in_place_of(record, record._replace(preference=0))
             return [Cure("remove", record, record.owner)]
@@ -247,7 +257,8 @@ class Cures:
             return [Cure("fix", Record(fact.domain, MX, NAME, 10), fact.domain)]
         exists = all(answer.outcome is Outcome.NODATA for answer in fact.answers)
         # With -4 or -6 it may well have an address of the other family.
-        if fact.target.role is not Role.MX or (exists and len(rdtypes) == 1):
+        sends = fact.target.role is not Role.MX or fact.name in self._senders
+        if sends or (exists and len(rdtypes) == 1):
             return host
         records = self._targeting(fact.name)
         assert fact.domain is not None
@@ -262,7 +273,7 @@ class Cures:
 
     def _targeting(self, name: Name) -> list[Record]:
         """Return the MX records that have a host for their target, as many as fit."""
-        return self._targets.get(name, [])[:MOST_IN_LINE]
+        return [*dict.fromkeys(self._targets.get(name, ()))][:MOST_IN_LINE]
 
     def _is_superfluous(self, fact: MailHost) -> bool:
         """Tell whether the domain has another MX that mail can be brought to."""
@@ -335,6 +346,13 @@ class Cures:
             return [*forward, *_or(mended)]
         return [*mended, *(cure._replace(instead=True) for cure in forward)]
 
+    def _mixed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
+        said = self._said.get(fact.address, set())
+        kept = [n for n in fact.iprev.refuted if n.name in said and _is_good(n.canonical)]
+        own = [Record(n.canonical, rdtype_of(fact.address), fact.address) for n in kept]
+        others = [name for name in fact.iprev.refuted if name not in kept]
+        return [*(Cure("add", r, r.owner) for r in own), *_remove(fact, others)]
+
     def _name_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         holders = self._holders.get(fact.address, ())
         names = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
@@ -370,19 +388,31 @@ class Cures:
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.helo is not None
         assert fact.helo.name is not None
-        name, owner = fact.helo.names[-1], fact.iprev.owner
+        said, name, owner = fact.helo.name, fact.helo.names[-1], fact.iprev.owner
+        hosts = [host for host in self._holders.get(fact.address, ()) if not host.is_helo]
+        others = [*dict.fromkeys(host.names[-1] for host in hosts if said not in host.names)]
         cures = []
-        if not fact.helo_leads_back and _is_good(name, fact.address):
+        gone = all(answer.missing for answer in fact.helo.answers)
+        leads_back = fact.helo_leads_back and not gone
+        if not leads_back and _is_good(name, fact.address):
             cures.append(Cure("add", Record(name, rdtype_of(fact.address), fact.address), name))
-        if not fact.helo_is_ptr and _is_good(fact.helo.name, fact.address):
-            cures.append(Cure("fix", Record(owner, PTR, fact.helo.name), owner))
+        if not fact.helo_is_ptr and _is_good(said, fact.address) and (leads_back or cures):
+            cures.append(Cure("fix", Record(owner, PTR, said), owner))
+            # Mail hosts at the address keep a name of their own.
+            cures += [Cure("add", Record(owner, PTR, n), owner) for n in others[:MOST_IN_LINE]]
             cures += _remove(fact, fact.iprev.names, "in place of")
         sound = [other.name for other in fact.iprev.names if other.confirms(fact.address)]
+        # It is to be the name of the host itself (RFC 5321, 2.3.5).
+        alias = name != said and _is_good(name, fact.address)
+        sound = sound or [name] * alias
         # Postfix: smtp_helo_name; Exim: helo_data of the transport.
-        said = [Cure("fix", f"have the host say {show_name(n)} in EHLO", owner) for n in sound[:1]]
-        holders = self._holders.get(fact.address, ())
-        taken = any(n in host.names for n in sound for host in holders if not host.is_helo)
-        return [*said, *_or(cures)] if taken else [*cures, *_or(said)]
+        say = [Cure("fix", f"have the host say {show_name(n)} in EHLO", owner) for n in sound[:1]]
+        nameless = [n for n in others if not _is_good(n, fact.address)]
+        if nameless and not say:
+            return [Cure("fix", _rename(nameless[0]), owner)]
+        taken = any(n in host.names for n in sound for host in hosts)
+        first = taken or nameless or alias
+        return [*say, *_or(cures)] if first else [*cures, *_or(say)]
 
     def _unwanted_ptr(self, fact: MailAddress, name: PtrName) -> list[Cure]:
         good = [
@@ -477,10 +507,6 @@ def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove")
         more = len(names) - MOST_IN_LINE
         cures.append(Cure(action, f"{more} more PTR records of {show_name(owner)}", owner))
     return cures
-
-
-def _mixed_ptr(fact: MailAddress, _: None) -> list[Cure]:
-    return _remove(fact, fact.iprev.refuted)
 
 
 def _spf_error(fact: SpfFacts, error: SpfError) -> list[Cure]:

@@ -789,6 +789,109 @@ def test_address_of_two_domains_is_given_one_name(plugin: Plugin) -> None:
     assert told == ["  fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com."]
 
 
+@pytest.mark.parametrize(
+    ("text", "arguments", "finding", "said"),
+    [
+        pytest.param(
+            """
+            192.0.2.40 PTR old.example.net.
+            old.example.net. A 192.0.2.40
+            """,
+            ("--sender", "192.0.2.40=out.example.com"),
+            "helo-mismatch",
+            f"""\
+add: out.example.com. A 192.0.2.40
+in: zone example.com, see above
+fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
+or fix: have the host say old.example.net in EHLO
+{THEIRS}""",
+            id="helo-without-an-address-gets-one",
+        ),
+        pytest.param(
+            """
+            out.example.com. CNAME mx.example.com.
+            mx.example.com. A 192.0.2.40
+            192.0.2.40 PTR old.example.net.
+            old.example.net. A 192.0.2.40
+            """,
+            ("--sender", "192.0.2.40=out.example.com"),
+            "helo-mismatch",
+            f"""\
+fix: have the host say old.example.net in EHLO
+or fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
+{THEIRS}""",
+            id="helo-is-to-be-no-alias",
+        ),
+        pytest.param(
+            f"""{MAIL}
+            out.example.com. A 192.0.2.25
+            192.0.2.25 PTR old.example.com.
+            """,
+            ("-d", "example.com", "--sender", "192.0.2.25=out.example.com"),
+            "helo-mismatch",
+            """\
+fix: 25.2.0.192.in-addr.arpa. PTR out.example.com.
+add: 25.2.0.192.in-addr.arpa. PTR mail.example.com.
+in place of: 25.2.0.192.in-addr.arpa. PTR old.example.com.
+in: zone 2.0.192.in-addr.arpa, see above
+""",
+            id="helo-beside-the-name-of-a-mail-host",
+        ),
+        pytest.param(
+            """
+            192.0.2.40 PTR mail.example.com.
+            192.0.2.40 PTR out.example.com.
+            192.0.2.40 PTR old.example.com.
+            mail.example.com. A 192.0.2.40
+            """,
+            ("--sender", "192.0.2.40=out.example.com"),
+            "mixed-ptr",
+            f"""\
+add: out.example.com. A 192.0.2.40
+in: zone example.com, see above
+remove: 40.2.0.192.in-addr.arpa. PTR old.example.com.
+{THEIRS}""",
+            id="name-that-is-said-in-ehlo-is-not-removed",
+        ),
+        pytest.param(
+            """
+            example.com. MX 10 mail.example.com.
+            example.com. MX 20 mx.example.com.
+            mx.example.com. A 192.0.2.26
+            192.0.2.26 PTR mx.example.com.
+            """,
+            ("-d", "example.com", "--sender", "mail.example.com"),
+            "no-address",
+            f"fix: mail.example.com. A ADDRESS-OF-THE-HOST\n{OURS}",
+            id="sender-without-address-is-not-only-an-mx-to-remove",
+        ),
+        pytest.param(
+            """
+            example.com. MX 10 mail.gone.example.net.
+            www.example.net. CNAME example.com.
+            """,
+            ("-d", "example.com", "www.example.net"),
+            "no-address",
+            f"""\
+fix: mail.gone.example.net. A ADDRESS-OF-THE-HOST
+in: zone example.net, contact dns@example.net
+  name servers: ns.example.net (198.51.100.53)
+or correct: example.com. MX 10 mail.gone.example.net.
+{OURS}""",
+            id="record-of-two-domains-is-named-once",
+        ),
+    ],
+)
+def test_advice_for_senders_and_several_domains(
+    plugin: Plugin, text: str, arguments: tuple[str, ...], finding: str, said: str
+) -> None:
+    with NameServer(zone(ZONES + text)) as server:
+        output = plugin.ask(server, "-v", *arguments)
+    assert advice(output, finding) == said
+
+
 def test_name_of_another_domains_host_is_kept(plugin: Plugin) -> None:
     text = (
         MAIL

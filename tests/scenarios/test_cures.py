@@ -36,6 +36,7 @@ BROKEN = [
     *("192.0.2.1.", ".", "localhost.", "mail.", "mail.example.com.example.com."),
     *("gone.example.com.", "mail.gone.example.", "mail.local.", "mx.invalid."),
 ]
+SENDERS = ["192.0.2.1=mail.example.com", "192.0.2.2=alias.example.net", "mx2.example.com"]
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "198.51.100.3", "10.0.0.1", "127.0.0.1", "100.64.0.1"]
 ADDRESSES6 = ["2001:db8::1", "2001:db8::2", "::ffff:192.0.2.1", "fec0::1", "64:ff9b::c000:201"]
 PTR_NAMES = [*HOSTS, *OTHERS, *ALIASES, "-x.example.com.", ".", "gone.example.com.", "localhost."]
@@ -53,7 +54,9 @@ def reverse(address: str) -> str:
     return ipaddress.ip_address(address).reverse_pointer + "."
 
 
-def address_of(owner: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def address_of(owner: str, zone: Zone) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    aliases = [name for name, rdtype in zone if rdtype == "CNAME" and owner in zone[name, rdtype]]
+    owner = next((name for name in aliases if name.endswith(".arpa.")), owner)
     labels = owner.split(".")[::-1][3:]
     if owner.endswith(".in-addr.arpa."):
         return ipaddress.ip_address(".".join(labels[:4]))
@@ -84,7 +87,15 @@ def made_up(rng: random.Random) -> Zone:
     for address in ADDRESSES + ADDRESSES6:
         holders = [host for host in HOSTS if address in (*zone[host, "A"], *zone[host, "AAAA"])]
         names = [holders, some(holders), some(PTR_NAMES, 1), some(PTR_NAMES, 6)]
-        zone[reverse(address), "PTR"] = rng.choice(names)
+        owner = reverse(address)
+        if rng.random() < 0.15:
+            # Delegated to whoever has the address (RFC 2317).
+            alias, owner = owner, f"{len(zone)}.rev.example.com."
+            zone[alias, "CNAME"] = [owner]
+        zone[owner, "PTR"] = rng.choice(names)
+    if rng.random() < 0.15:
+        zone = {question: data for question, data in zone.items() if question[0] != DOMAINS[2]}
+        zone[DOMAINS[2], "CNAME"] = [rng.choice(["example.com.", "www.example.net."])]
     return {question: data for question, data in zone.items() if data}
 
 
@@ -114,13 +125,12 @@ def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
     """Return the problems of the domains of a zone, and what hosts and addresses were checked."""
     lines = [f"{name} {rdtype} {data}\n" for (name, rdtype), all_ in zone.items() for data in all_]
     lines += [f"{apex} SOA ns.{apex} dns.{apex} 1 3600 600 86400 60\n" for apex in ZONES]
-    arguments = [argument for domain in DOMAINS for argument in ("-d", domain)]
     with NameServer("".join(lines)) as server:
-        output = InProcess().ask(server, *arguments, "-v")
+        output = InProcess().ask(server, "-v", "-d", *DOMAINS, "--sender", *SENDERS)
     assert output.stderr == ""
     found: list[Advised] = []
     for line in output.stdout.splitlines()[1:]:
-        head = re.match(r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+|\d+ domains): )?(.*)", line)
+        head = re.match(r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+|\d+ [a-z ]+): )?(.*)", line)
         if head:
             subject = re.sub(r"^(MX target|[A-Z]+ lookup of) ", "", head[4]).split()[0]
             whose = "" if isinstance(same(subject), IPAddress) else head[3]
@@ -191,7 +201,7 @@ class Patient:
             if data.startswith("ADDRESS"):
                 data = self.address(owner, rdtype)
             if data.endswith("NAME-OF-THE-HOST."):
-                address = str(address_of(owner)) if rdtype == "PTR" else ""
+                address = str(address_of(owner, self.zone)) if rdtype == "PTR" else ""
                 data = data.replace("NAME-OF-THE-HOST.", self.host(address))
             self.add(owner, rdtype, data)
         return taken
@@ -218,10 +228,23 @@ def harm(zone: Zone) -> Iterator[tuple[str, str]]:
         # What comes to light as it is checked only now was wrong before.
         new = [p for p in after if (p.finding, p.subject) not in known]
         new = [p for p in new if p.subject.split()[-1].strip(",") in seen]
+        # Nor is it harm where something worse was that is gone.
+        left = {(p.finding, p.subject) for p in after}
+        gone = [p for p in before if (p.finding, p.subject) not in left]
+        new = [p for p in new if not any(is_about(p, g) and is_worse(g, p) for g in gone)]
         worse = [p for p in new if WORST_FIRST.index(p.state) <= WORST_FIRST.index(problem.state)]
         for p in worse:
             yield f"{problem.finding} makes {p.finding}", story
         yield "", ""
+
+
+def is_about(one: Advised, other: Advised) -> bool:
+    """Tell whether a problem is about what another is, or names it."""
+    return one.subject == other.subject or other.subject.split()[-1] in one.text.split()
+
+
+def is_worse(one: Advised, other: Advised) -> bool:
+    return WORST_FIRST.index(one.state) < WORST_FIRST.index(other.state)
 
 
 def is_harm(kind: str) -> bool:
