@@ -64,6 +64,7 @@ try:
 
     from reverse_mx.addresses import private_by, unusable_as
     from reverse_mx.advice import Advisor
+    from reverse_mx.advice_wording import AdviceWording
     from reverse_mx.answer import Edge, Outcome, unique
     from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
@@ -74,11 +75,11 @@ try:
     from reverse_mx.options import parse
     from reverse_mx.progress import Progress
     from reverse_mx.report import ChainSummary, Check, Counsel
+    from reverse_mx.sentences import Sentences
     from reverse_mx.smtp import Smtp
     from reverse_mx.spf import Spf
     from reverse_mx.status import WorstFirst
     from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
-    from reverse_mx.wording import Wording
     from reverse_mx.zone_facts import ZoneAnswers
     from reverse_mx.zone_servers import ZoneServers
 except Exception as missing:
@@ -385,7 +386,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     deadline = ending.started + options.timeout - min(0.5, options.timeout / 10)
     policy = Policy(dict(options.states))
     own = OwnHosts()
-    wording = Wording(idn)
+    sentences = Sentences(idn)
     with Loop() as loop:
         domains = list(dict.fromkeys(options.domains))
         senders = list(dict.fromkeys(options.senders))
@@ -428,7 +429,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
         loop.while_waiting = progress.show
         counsel = None
         if options.verbose:
-            counsel = Counsel(Advisor(loop, lookups, zone_servers, wording, deadline))
+            counsel = Counsel(Advisor(loop, lookups, zone_servers, AdviceWording(idn), deadline))
         check = Check(
             ending,
             counsel,
@@ -445,8 +446,8 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
                 for stage, what in STAGES.items()
             ),
             nagiosplugin.ScalarContext("count"),
-            ChainSummary(options.verbose, wording, lookups, counsel),
-            WorstFirst(ending, wording),
+            ChainSummary(options.verbose, sentences, lookups, counsel),
+            WorstFirst(ending, sentences),
         )
         check.main(options.verbose, timeout=0)
 

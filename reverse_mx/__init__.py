@@ -1,38 +1,40 @@
 """The rooms of check_reverse_mx, from the ground up: each imports only from those above its line.
 
-gate          what every output passes: nothing raw, nothing endless
-process       signals, timers, the one write, the exit
-names         domain names, host names, reverse names
-addresses     what an IP address is to mail: public, private, translated, of no use
-filters       what Rspamd and SpamAssassin score in the name of a client
-generic       why a PTR name is generic: it spells its address, or says what line it is
-values        what frozen values are made of
-text          what makes text of names, octets and numbers, safe to print
-loop          promises, the chains that wait for them, sockets, timers, the clock
-message       a question composed, a message read, within bounds; pure
-answer        question, answer, edge; what a message says to a question; pure
-exchange      one question to one server, over UDP and TCP
-lookups       which server is asked when, and each question once
-spf_record    the grammar of an SPF record, and what can be said of one
-spf_mending   what the owner of an SPF record meant to say
-smtp_reply    what an SMTP server says before anybody says anything to it
-zone_facts    what was learnt of a zone: its name servers, what each says, how it is delegated
-facts         what was learnt of a domain: frozen values as those are, no prose, no verdict
-spf           the walk through SPF records
-zone_servers  who is in charge of a name, and what they say themselves
-smtp          how SMTP servers greet, on the same loop
-walk          domain -> hosts -> addresses -> PTR names and back, within bounds
-findings      the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
-causes        what is behind a lookup that failed, from what others say to the question
-spf_cures     whose SPF record is to be mended, and what it should say
-cures         from a problem's facts to the records that mend it
-wording       facts, findings and cures in words
-advice        whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
-progress      how far a long run is, on a terminal
-status        the status line: the problems of all results, worst first, each once
-report        the long output: the problems with the advice on them, the chain, the lookups
-arguments     the types of the arguments, and what is said of a wrong value
-options       the parser: which options there are, and where their arguments come from
+gate            what every output passes: nothing raw, nothing endless
+process         signals, timers, the one write, the exit
+names           domain names, host names, reverse names
+addresses       what an IP address is to mail: public, private, translated, of no use
+filters         what Rspamd and SpamAssassin score in the name of a client
+generic         why a PTR name is generic: it spells its address, or says what line it is
+values          what frozen values are made of
+text            what makes text of names, octets and numbers, safe to print
+loop            promises, the chains that wait for them, sockets, timers, the clock
+message         a question composed, a message read, within bounds; pure
+answer          question, answer, edge; what a message says to a question; pure
+exchange        one question to one server, over UDP and TCP
+lookups         which server is asked when, and each question once
+spf_record      the grammar of an SPF record, and what can be said of one
+spf_mending     what the owner of an SPF record meant to say
+smtp_reply      what an SMTP server says before anybody says anything to it
+zone_facts      what was learnt of a zone: its name servers, what each says, how it is delegated
+facts           what was learnt of a domain: frozen values as those are, no prose, no verdict
+spf             the walk through SPF records
+zone_servers    who is in charge of a name, and what they say themselves
+smtp            how SMTP servers greet, on the same loop
+walk            domain -> hosts -> addresses -> PTR names and back, within bounds
+wording         what was learnt, in words
+findings        the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
+sentences       findings in words: what a problem says of what
+causes          what is behind a lookup that failed, from what others say to the question
+spf_cures       whose SPF record is to be mended, and what it should say
+cures           from a problem's facts to the records that mend it
+advice_wording  cures, causes and what receivers do, in words
+advice          whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
+progress        how far a long run is, on a terminal
+status          the status line: the problems of all results, worst first, each once
+report          the long output: the problems with the advice on them, the chain, the lookups
+arguments       the types of the arguments, and what is said of a wrong value
+options         the parser: which options there are, and where their arguments come from
 
 Above them stands the plugin itself, ``check_reverse_mx``: the Resource, the Contexts, ``main``.
 

@@ -8,8 +8,9 @@ from typing import NamedTuple, Optional
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
 from reverse_mx.addresses import private_by, unusable_as
+from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
-from reverse_mx.causes import Cause, Causes, Excluded, Newer, Opinion
+from reverse_mx.causes import Cause, Causes, Newer, Opinion
 from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
 from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.filters import Score
@@ -28,10 +29,9 @@ from reverse_mx.names import (
     is_private_reverse,
     is_registrys,
     is_reverse_registrys,
-    mailbox_of,
 )
-from reverse_mx.text import in_line, printable, show_name
-from reverse_mx.wording import Wording, in_words, lameness, unasked
+from reverse_mx.text import in_line
+from reverse_mx.wording import in_words, lameness, unasked
 from reverse_mx.zone_facts import ServerAnswer, Zone
 from reverse_mx.zone_servers import ZoneServers
 
@@ -62,7 +62,7 @@ class Advisor:
         loop: Loop,
         lookups: Lookups,
         zone_servers: ZoneServers,
-        wording: Wording,
+        wording: AdviceWording,
         deadline: float,
     ) -> None:
         """``deadline`` is in the loop's time."""
@@ -128,7 +128,7 @@ class Advisor:
         edge = problem.about if isinstance(problem.about, Edge) else None
         if edge is not None and self._deaf:
             if "deaf" not in self._told:
-                yield Line(f"cause: {_CAUSES[Cause.DEAF]}", prose=True)
+                yield Line(f"cause: {self._wording.cause(Opinion(Cause.DEAF, (), ()))}", prose=True)
             self._told.add("deaf")
             return
         opinion = self._opinions.get(edge.answer.question) if edge is not None else None
@@ -212,7 +212,7 @@ class Advisor:
         for score in scored:
             reactions.append(Reaction(score.filter, "", f"scores {score}"))
         if reactions:
-            yield Line(f"meanwhile: {'; '.join(_in_short(reactions))}", prose=True)
+            yield Line(f"meanwhile: {'; '.join(in_short(reactions))}", prose=True)
 
     @staticmethod
     def _scores(problem: Problem) -> tuple[Score, ...]:
@@ -278,64 +278,9 @@ class Advisor:
                 yield Line(f"{self._wording.server(answer)} {_said(answer)}", 1)
             if len(asked.answers) > MOST_LINES:
                 yield Line("...", 1)
-        cause = self._cause(opinion)
+        cause = self._wording.cause(opinion)
         if cause:
             yield Line(f"cause: {cause}", prose=True)
-
-    def _cause(self, opinion: Opinion) -> str:
-        if opinion.cause is Cause.BOGUS:
-            assert opinion.unchecked is not None
-            said = "DNSSEC validation fails; with checking disabled the resolver answers"
-            answer = in_line(in_words(opinion.unchecked), ", ")
-            return f"{said} {answer}; {self._owner(opinion)} can help"
-        if opinion.cause is Cause.ALIAS_CIRCLE:
-            chain = " CNAME ".join(map(self._wording.name, opinion.names))
-            return f"the aliases lead in a circle, or too far: {chain}"
-        if opinion.cause is Cause.UNKNOWN:
-            excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
-            return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
-        said = _CAUSES[opinion.cause]
-        zone = self._wording.name(opinion.asked[-1].zone.name) if opinion.asked else ""
-        return said.format(zone=zone, owner=self._owner(opinion))
-
-    def _owner(self, opinion: Opinion) -> str:
-        """Return whom to ask about the zone that a lookup failed in."""
-        if not opinion.asked:
-            return "the owner of the zone"
-        zone = opinion.asked[-1].zone
-        contact = contact_of(zone)
-        return f"the owner of {self._wording.name(zone.name)}{f' ({contact})' * bool(contact)}"
-
-
-_EXCLUDED = {
-    Excluded.RESOLVER: "the resolver, which answers for the root",
-    Excluded.DNSSEC: "DNSSEC, as it is the same with checking disabled",
-    Excluded.SERVERS: "the zone's servers, as some answer",
-}
-
-_CAUSES = {
-    Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
-    Cause.DEAF: "no resolver answered any question: is it right, running, reachable?",
-    Cause.REFUSES: "the resolver refuses this host; whoever runs it has to let it ask (access"
-    " list), or -s names another",
-    Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only:"
-    " -s or /etc/resolv.conf has to name a resolver",
-    Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
-    " not get through: a firewall on the way, whose owner can help",
-    Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"
-    " Internet; whoever runs it can help",
-    Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
-    " itself; whoever runs the resolver can",
-    Cause.NO_GLUE: "no name server of {zone} has an address; {owner}, or whoever it is delegated"
-    " by, can help",
-    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver; {owner} can help",
-    Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
-    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do; {owner} can help",
-    Cause.FAILING_SERVERS: "every name server of {zone} says that it cannot answer (SERVFAIL), as"
-    " one does whose copy of the zone has expired; {owner} can help",
-    Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
-    " if it no longer served the zone; {owner} can help, or have the delegation changed",
-}
 
 
 def _rests_on(problem: Problem) -> tuple[Answer, ...]:
@@ -349,29 +294,6 @@ def _rests_on(problem: Problem) -> tuple[Answer, ...]:
     return ()
 
 
-def _in_short(reactions: Sequence[Reaction]) -> Iterator[str]:
-    """Yield what receivers do, each named once; ``--findings`` has the settings that make them."""
-    worst: dict[str, list[Reaction]] = {}
-    for reaction in reactions:
-        worst.setdefault(reaction.receiver, []).append(reaction)
-    verdicts: dict[str, list[str]] = {}
-    for receiver, own in worst.items():
-        # With another setting the same receiver may well accept.
-        harsh = [reaction for reaction in own if reaction.verdict != "accepts"] or own
-        codes = ", ".join(dict.fromkeys(reaction.code for reaction in harsh if reaction.code))
-        named = f"{receiver} ({codes})" if codes else receiver
-        verdicts.setdefault(harsh[0].verdict, []).append(named)
-    for verdict, receivers in verdicts.items():
-        yield (
-            f"{_BY[verdict]} {', '.join(receivers)}"
-            if verdict in _BY
-            else (f"{', '.join(receivers)} {verdict}")
-        )
-
-
-_BY = {"refuses": "refused by", "defers": "deferred by", "accepts": "accepted by"}
-
-
 def _said(answer: ServerAnswer) -> str:
     if answer.lame:
         return lameness(answer)
@@ -379,14 +301,6 @@ def _said(answer: ServerAnswer) -> str:
         why = unasked(answer)
         return f"was not asked{': ' * bool(why)}{why}"
     return f"has {in_line(in_words(answer.content), ', ')}"
-
-
-def contact_of(zone: Zone) -> str:
-    """Return the mail address of a zone's contact, "" if it has none."""
-    mailbox = mailbox_of(zone.soa.rname, zone.name) if zone.soa is not None else None
-    if mailbox is None:
-        return ""
-    return f"{printable(mailbox.local.decode('ascii', 'replace'))}@{show_name(mailbox.domain)}"
 
 
 def _is_classless(zone: Name) -> bool:

@@ -16,6 +16,7 @@ from reverse_mx.findings import PERFDATA, Judgement, Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.names import Address
 from reverse_mx.process import Ending, fault
+from reverse_mx.sentences import Sentences
 from reverse_mx.spf_record import SpfLarge, SpfLeftOut
 from reverse_mx.status import (
     Entry,
@@ -97,7 +98,7 @@ class ChainSummary(StatusLine):
     """
 
     def __init__(
-        self, verbosity: int, wording: Wording, lookups: Lookups, counsel: Optional[Counsel]
+        self, verbosity: int, wording: Sentences, lookups: Lookups, counsel: Optional[Counsel]
     ) -> None:
         super().__init__(wording)
         self._verbosity = verbosity

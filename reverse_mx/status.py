@@ -14,10 +14,10 @@ from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.findings import FINDINGS, WORST_FIRST, Judgement, Problem
 from reverse_mx.names import Address
 from reverse_mx.process import Ending
+from reverse_mx.sentences import Sentence, Sentences
 from reverse_mx.spf_record import SpfError
 from reverse_mx.text import counted, shortened
 from reverse_mx.values import Value
-from reverse_mx.wording import Sentence, Wording
 from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers
 
 # Most schedulers' lists and messages cut off longer lines.
@@ -30,7 +30,7 @@ class WorstFirst(nagiosplugin.Results):
     The worst so far is the verdict if the time is up before all is judged.
     """
 
-    def __init__(self, ending: Ending, wording: Wording) -> None:
+    def __init__(self, ending: Ending, wording: Sentences) -> None:
         super().__init__()
         self._ending = ending
         self._wording = wording
@@ -77,7 +77,7 @@ def status_line(state: ServiceState, text: str) -> str:
 class StatusLine(nagiosplugin.Summary):
     """Names the problems, worst first, or says how much was found to be sound."""
 
-    def __init__(self, wording: Wording) -> None:
+    def __init__(self, wording: Sentences) -> None:
         self._wording = wording
 
     def ok(self, results: nagiosplugin.Results) -> str:
@@ -156,7 +156,7 @@ class Entry(Value):
         """How many addresses besides that of the problem it is said of."""
         return max(0, len(self.addresses) - 1)
 
-    def label(self, wording: Wording) -> str:
+    def label(self, wording: Sentences) -> str:
         """Return whose problem it is."""
         if len(self.subjects) > 1:
             return f"{len(self.subjects)} {_kind(self.subjects)}"

@@ -1,0 +1,191 @@
+"""Advice in words: cures, causes, and what receivers do meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reverse_mx.causes import Cause, Excluded, Newer, Opinion
+from reverse_mx.cures import Cure, Delegate, Greet, Hint, Reload
+from reverse_mx.findings import Reaction
+from reverse_mx.names import mailbox_of
+from reverse_mx.spf_cures import SpfAdvice, SpfStep
+from reverse_mx.text import in_line, printable, show_name
+from reverse_mx.wording import Wording, in_words, show_term
+from reverse_mx.zone_facts import Zone
+
+
+class AdviceWording(Wording):
+    """Words for what to do, beside those for the facts that it rests on."""
+
+    def newer(self, newer: Newer) -> str:
+        """Return that something is mended already, and how long a resolver does not know."""
+        (content,) = newer.held.contents
+        held = in_line(in_words(content), ", ")
+        said = f"changed already: the servers of {self.name(newer.held.zone.name)} have {held}"
+        seconds = newer.old.denied_for
+        until = f"for up to {seconds} s" if seconds is not None else "until its TTL ends"
+        return f"{said}; the resolver keeps its old answer {until}"
+
+    def cure(self, cure: Cure) -> str:
+        """Return what is to be done, and with which record."""
+        what = str(cure.what)
+        if isinstance(cure.what, Reload):
+            what = self._reload(cure.what)
+        elif isinstance(cure.what, Delegate):
+            servers = ", ".join(map(self.name, cure.what.servers))
+            zone, parent = self.name(cure.what.zone), self.name(cure.what.parent)
+            what = f"have {parent} delegate {zone} to {servers}, with their addresses as glue"
+        elif isinstance(cure.what, Greet):
+            name = self.name(cure.what.name)
+            what = f"have it greet as {name} (Postfix: myhostname = {name})"
+        elif isinstance(cure.what, SpfStep):
+            what = self._spf_step(cure.what)
+        elif isinstance(cure.what, Hint):
+            what = _HINTS[cure.what]
+        return f"{cure.action}: {what}"
+
+    def _reload(self, reload: Reload) -> str:
+        zone, servers = self.name(reload.zone), ", ".join(map(self.name, reload.servers))
+        if reload.primary is None and reload.undecided:
+            return (
+                f"find out which of {servers} is right, and have {zone} loaded anew on the others"
+            )
+        if reload.primary is None:
+            return f"have the zone {zone} loaded anew on {servers}"
+        above = f" above {reload.above}" if reload.above is not None else ""
+        raised = f"raise the serial of the zone {zone} on"
+        if reload.undecided:
+            return f"{raised} its primary {self.name(reload.primary)}{above}"
+        why = (
+            "it was changed without that"
+            if reload.back is None
+            else f"it went back to {reload.back}"
+        )
+        then = f"and have it loaded anew on {servers}"
+        return f"{raised} {self.name(reload.primary)}{above} ({why}), {then}"
+
+    def _spf_step(self, step: SpfStep) -> str:
+        record = f"the TXT record of {self.name(step.owner)}"
+        term = show_term(step.term) if step.term is not None else ""
+        costs = in_line([f"{show_term(source)} {cost}" for source, cost in step.costs], ", ")
+        total = sum(cost for _, cost in step.costs)
+        assert step.advice is not None
+        return {
+            SpfAdvice.CORRECT: f"{term} in {record}",
+            SpfAdvice.MERGE: f"{record}, made one of all",
+            SpfAdvice.SHORTEN: f"{record}, with fewer terms",
+            SpfAdvice.FEWER_LOOKUPS: f"{record}, without what is not needed: of {total} lookups"
+            f" {costs}",
+            SpfAdvice.FEWER_HOSTS: f"{record}, with the hosts that send in place of {term}",
+            SpfAdvice.FEWER_VOIDS: f"{record}, without names that do not exist",
+            SpfAdvice.LIST_SENDERS: "put what else sends mail before ?all, and make it -all",
+        }[step.advice]
+
+    def cause(self, opinion: Opinion) -> str:
+        """Return what is behind a lookup that failed, and who can help."""
+        if opinion.cause is Cause.BOGUS:
+            assert opinion.unchecked is not None
+            said = "DNSSEC validation fails; with checking disabled the resolver answers"
+            answer = in_line(in_words(opinion.unchecked), ", ")
+            return f"{said} {answer}; {self._owner(opinion)} can help"
+        if opinion.cause is Cause.ALIAS_CIRCLE:
+            chain = " CNAME ".join(map(self.name, opinion.names))
+            return f"the aliases lead in a circle, or too far: {chain}"
+        if opinion.cause is Cause.UNKNOWN:
+            excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
+            return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
+        said = _CAUSES[opinion.cause]
+        zone = self.name(opinion.asked[-1].zone.name) if opinion.asked else ""
+        return said.format(zone=zone, owner=self._owner(opinion))
+
+    def _owner(self, opinion: Opinion) -> str:
+        """Return whom to ask about the zone that a lookup failed in."""
+        if not opinion.asked:
+            return "the owner of the zone"
+        zone = opinion.asked[-1].zone
+        contact = contact_of(zone)
+        return f"the owner of {self.name(zone.name)}{f' ({contact})' * bool(contact)}"
+
+
+_HINTS = {
+    Hint.PAUSE: "a longer -t may do, if the server pauses before it greets (Postfix's postscreen,"
+    " a greet pause) or waits for the reverse DNS of this host",
+    Hint.TLS: "the port may expect TLS from the first octet on, as 465 does, and greets after it",
+    Hint.LISTEN: "have an SMTP server listen there, or the firewall let the port through",
+    Hint.WAY: "is the host up, and the port open all the way? Many providers close port 25"
+    " on the way out: the same from elsewhere tells",
+    Hint.CLOSES: "the server's log says why it closes the connection: an access or block list,"
+    " too many connections",
+    Hint.REFUSES: "let the monitoring host in; the server's log says why it does not (reverse DNS,"
+    " an access or block list). Others may well get in",
+    Hint.REFUSES_FOR_NOW: "let the monitoring host in; the server's log says why it does not for"
+    " now (reverse DNS, a block list, too many connections). Others may well get in",
+    Hint.REWRITTEN: "have the firewall's inspection of SMTP turned off, or whatever else rewrites"
+    " the greeting: each of its lines begins with a code (RFC 5321, 4.2)",
+    Hint.NO_SMTP: "what listens there does not speak SMTP: each line of a greeting begins with 220"
+    " (RFC 5321, 4.2)",
+    Hint.NO_IPV6: "-4 leaves IPv6 addresses out, if this host is to have none",
+}
+
+
+_EXCLUDED = {
+    Excluded.RESOLVER: "the resolver, which answers for the root",
+    Excluded.DNSSEC: "DNSSEC, as it is the same with checking disabled",
+    Excluded.SERVERS: "the zone's servers, as some answer",
+}
+
+
+_CAUSES = {
+    Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
+    Cause.DEAF: "no resolver answered any question: is it right, running, reachable?",
+    Cause.REFUSES: "the resolver refuses this host; whoever runs it has to let it ask (access"
+    " list), or -s names another",
+    Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only:"
+    " -s or /etc/resolv.conf has to name a resolver",
+    Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
+    " not get through: a firewall on the way, whose owner can help",
+    Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"
+    " Internet; whoever runs it can help",
+    Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
+    " itself; whoever runs the resolver can",
+    Cause.NO_GLUE: "no name server of {zone} has an address; {owner}, or whoever it is delegated"
+    " by, can help",
+    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver; {owner} can help",
+    Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
+    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do; {owner} can help",
+    Cause.FAILING_SERVERS: "every name server of {zone} says that it cannot answer (SERVFAIL), as"
+    " one does whose copy of the zone has expired; {owner} can help",
+    Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
+    " if it no longer served the zone; {owner} can help, or have the delegation changed",
+}
+
+
+def in_short(reactions: Sequence[Reaction]) -> Iterator[str]:
+    """Yield what receivers do, each named once; ``--findings`` has the settings that make them."""
+    worst: dict[str, list[Reaction]] = {}
+    for reaction in reactions:
+        worst.setdefault(reaction.receiver, []).append(reaction)
+    verdicts: dict[str, list[str]] = {}
+    for receiver, own in worst.items():
+        # With another setting the same receiver may well accept.
+        harsh = [reaction for reaction in own if reaction.verdict != "accepts"] or own
+        codes = ", ".join(dict.fromkeys(reaction.code for reaction in harsh if reaction.code))
+        named = f"{receiver} ({codes})" if codes else receiver
+        verdicts.setdefault(harsh[0].verdict, []).append(named)
+    for verdict, receivers in verdicts.items():
+        yield (
+            f"{_BY[verdict]} {', '.join(receivers)}"
+            if verdict in _BY
+            else (f"{', '.join(receivers)} {verdict}")
+        )
+
+
+_BY = {"refuses": "refused by", "defers": "deferred by", "accepts": "accepted by"}
+
+
+def contact_of(zone: Zone) -> str:
+    """Return the mail address of a zone's contact, "" if it has none."""
+    mailbox = mailbox_of(zone.soa.rname, zone.name) if zone.soa is not None else None
+    if mailbox is None:
+        return ""
+    return f"{printable(mailbox.local.decode('ascii', 'replace'))}@{show_name(mailbox.domain)}"
