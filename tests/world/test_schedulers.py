@@ -117,8 +117,8 @@ ARGUMENTS: dict[str, tuple[str, dict[str, list[str]]]] = {
     ),
     "sender": ('sender = "mail.ok.example"', {"--sender": ["mail.ok.example"]}),
     "senders": (
-        'sender = [ "mail.ok.example", "192.0.2.1" ]',
-        {"--sender": ["mail.ok.example", "192.0.2.1"]},
+        'sender = [ "mail.ok.example", "192.0.2.1=mail.ok.example" ]',
+        {"--sender": ["mail.ok.example", "192.0.2.1=mail.ok.example"]},
     ),
     "ignore": ('ignore = "*.a.test"', {"--ignore": ["*.a.test"]}),
     "ignored": ('ignore = [ "*.a.test", "10.0.0.0/8" ]', {"--ignore": ["*.a.test", "10.0.0.0/8"]}),
