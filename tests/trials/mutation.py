@@ -213,14 +213,18 @@ def make_copy(number: int) -> Path:
     return copy
 
 
-def work(copy: Path, reach: dict[str, Any], mutants: Sequence[Mutant]) -> Any:
-    """Have a worker judge mutants in a copy, or measure the reach of the tests."""
+def work(
+    copy: Path, reach: dict[str, Any], mutants: Sequence[Mutant], part: slice = slice(None)
+) -> Any:
+    """Have a worker judge mutants in a copy, or measure the reach of a part of the tests."""
     result = copy / "result.json"
     with open(copy / "log", "a", encoding="utf-8") as log:
         subprocess.run(
             [sys.executable, "-m", "tests.trials.mutation_worker", result, *TESTS],
             cwd=copy,
-            input=json.dumps({"reach": reach, "mutants": mutants}),
+            input=json.dumps(
+                {"reach": reach, "mutants": mutants, "part": [part.start, part.stop, part.step]}
+            ),
             text=True,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=log,
@@ -246,7 +250,11 @@ def judge(mutants: Sequence[Mutant]) -> list[str]:
     """Return what kills each mutant. Give up if a test fails without."""
     workers = int(os.environ.get("WORKERS") or os.cpu_count() or 1)
     copies = [make_copy(number) for number in range(workers)]
-    reach = work(copies[0], {}, [])
+    parts = [slice(number, None, workers) for number in range(workers)]
+    reach: dict[str, Any] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        for measured in pool.map(lambda copy, part: work(copy, {}, [], part), copies, parts):
+            reach.update(measured)
     failed = [nodeid for nodeid, values in reach.items() if values is None]
     if failed:
         sys.exit(f"these tests fail without a mutant: {' '.join(failed)}")
