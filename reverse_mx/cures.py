@@ -348,7 +348,8 @@ class Cures:
 
     def _mixed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         said = self._said.get(fact.address, set())
-        kept = [n for n in fact.iprev.refuted if n.name in said and _is_good(n.canonical)]
+        gone = [n for n in fact.iprev.refuted if n.forward is not None and n.forward.missing]
+        kept = [n for n in gone if n.name in said and _is_good(n.canonical)]
         own = [Record(n.canonical, rdtype_of(fact.address), fact.address) for n in kept]
         others = [name for name in fact.iprev.refuted if name not in kept]
         return [*(Cure("add", r, r.owner) for r in own), *_remove(fact, others)]
