@@ -8,7 +8,7 @@
 # make mutation   whether a test notices each small change of the judgements, in hours; [SAMPLE=500] of them
 # make docs   the parts of README.md and docs/ that the program itself says
 # make lock   renew what is pinned in tests/requirements/
-# make fuzz   hostile answers and made-up zones, other ones each time, for a quarter of an hour
+# make fuzz   hostile answers, surroundings and made-up zones, other ones each time, for half an hour
 # make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
