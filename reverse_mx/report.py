@@ -243,8 +243,14 @@ class Chain:
             for server in fact.zone.servers
             if any(answer.aliases for answer in server.answers)
         ]
+        undelegated = [
+            f"{STEP}not delegated by {self._wording.name(said.parent)}, says"
+            f" {self._wording.name(said.server)} ({said.address})"
+            for said in filter(None, [fact.delegation])
+            if said.is_none
+        ]
         zone = f"zone {self._wording.name(fact.zone.name)}, {what} asked{more}"
-        return [zone, *passed_over, *aliases, *varies]
+        return [zone, *undelegated, *passed_over, *aliases, *varies]
 
 
 def _no_record(answer: Answer) -> str:

@@ -150,6 +150,11 @@ class Delegation(Value):
         return frozenset(delegation[1])
 
     @property
+    def is_none(self) -> bool:
+        """Whether the parent knows of no zone here, as where it is one of a private network."""
+        return self.answer.outcome in (Outcome.NXDOMAIN, Outcome.NODATA)
+
+    @property
     def further(self) -> list[Name]:
         """The servers that the zone does not list."""
         return sorted(self.names.difference(server.name for server in self.zone.servers))

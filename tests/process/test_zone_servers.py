@@ -364,21 +364,32 @@ def test_addresses_of_a_providers_host_are_not_compared(program: Program) -> Non
 # The parent's word.
 
 
-def delegated(program: Program, *servers: str) -> Output:
-    """Run it while com, on the second server, delegates example.com to these."""
+def of_parent(program: Program, says: str) -> Output:
+    """Run it while the only server of com says something of example.com."""
     com = """
         com. SOA ns2.isp.example. noc.isp.example. 1 60 60 60 60
         com. NS ns3.isp.example.
         ns3.isp.example. A 192.0.2.53
     """
-    to = f"! example.com. NS delegation example.com. {' '.join(servers)}"
-    servers_at = {**both(GOOD + com), "192.0.2.53": f"{GOOD}{com}{AUTHORITY}{to}"}
-    return ask(program, servers_at, "-v")
+    told = f"{GOOD}{com}{AUTHORITY}! example.com. NS {says}"
+    return ask(program, {**both(GOOD + com), "192.0.2.53": told}, "-v")
+
+
+def delegated(program: Program, *servers: str) -> Output:
+    return of_parent(program, f"delegation example.com. {' '.join(servers)}")
 
 
 def test_parent_that_delegates_as_the_zone_lists(program: Program) -> None:
     output = delegated(program, "ns2.isp.example.=192.0.2.52", "NS1.isp.example.")
     assert output.status == SOUND
+
+
+def test_parent_that_does_not_delegate_is_a_note(program: Program) -> None:
+    """As that of an internal zone."""
+    output = of_parent(program, "nxdomain")
+    assert output.status == SOUND
+    zone = output.long.index("  zone example.com, 2 name server addresses asked")
+    assert output.long[zone + 1] == "    not delegated by com, says ns3.isp.example (192.0.2.53)"
 
 
 @pytest.mark.parametrize(
