@@ -11,7 +11,7 @@ from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Newer, Opinion
-from reverse_mx.cures import NAME, Cure, Cures, Hint, Record
+from reverse_mx.cures import NAME, Cure, Cures, Hint, ZoneRecord
 from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.filters import Score
 from reverse_mx.findings import FINDINGS, Problem, Reaction
@@ -96,7 +96,7 @@ class Advisor:
             for cure in self._cures.of(problem):
                 if cure.owner is not None:
                     owners[cure.owner] = None
-                if cure.guess and isinstance(cure.what, Record):
+                if cure.guess and isinstance(cure.what, ZoneRecord):
                     assert isinstance(cure.what.data, Name)
                     guesses[cure.what.data] = None
             if isinstance(problem.about, Edge):
@@ -164,7 +164,7 @@ class Advisor:
 
     def _known(self, cure: Cure) -> Cure:
         """Return a cure with a place to fill in for a host that turned out to have no address."""
-        if not cure.guess or not isinstance(cure.what, Record):
+        if not cure.guess or not isinstance(cure.what, ZoneRecord):
             return cure
         assert isinstance(cure.what.data, Name)
         good = self._hosts.get(cure.what.data, False)
@@ -177,7 +177,7 @@ class Advisor:
             shown = self._wording.name(zone.name)
             said = f"the resolver answers out of its own empty zone {shown}, which is not the real"
             return f"{said} one: ask the resolver that knows that, or one outside, with --server"
-        if not isinstance(cure.what, Record) or cure.what.rdtype == NS:
+        if not isinstance(cure.what, ZoneRecord) or cure.what.rdtype == NS:
             return ""
         name = cure.what.owner
         if name.is_subdomain(ARPA):

@@ -43,7 +43,7 @@ NAME = "NAME-OF-THE-HOST."
 ADDRESS = "ADDRESS-OF-THE-HOST"
 
 
-class Record(NamedTuple):
+class ZoneRecord(NamedTuple):
     """A resource record, to be pasted into a zone file; ``data`` in text is a place to fill in."""
 
     owner: Name
@@ -111,7 +111,7 @@ class Cure(NamedTuple):
     """
 
     action: str
-    what: Union[Record, Reload, Delegate, Greet, Hint, SpfStep, str]
+    what: Union[ZoneRecord, Reload, Delegate, Greet, Hint, SpfStep, str]
     owner: Optional[Name]
     instead: bool = False
     guess: bool = False
@@ -123,7 +123,7 @@ class Cures:
     def __init__(self, subjects: Iterable[Subject]) -> None:
         self._holders: dict[Address, list[MailHost]] = {}
         self._records: dict[Name, list[MailHost]] = {}
-        self._targets: dict[Name, list[Record]] = {}
+        self._targets: dict[Name, list[ZoneRecord]] = {}
         self._iprevs: dict[Address, Iprev] = {}
         # What is said in EHLO from an address.
         self._said: dict[Address, set[Name]] = {}
@@ -187,8 +187,8 @@ class Cures:
         assert fact.mx is not None
         domain = fact.mx.owner
         if not any(not unusable_as(address.address) for address in fact.addresses):
-            return [Cure("fix", Record(domain, MX, NAME, 10), domain)]
-        record = Cure("fix", Record(domain, MX, domain, 10), domain)
+            return [Cure("fix", ZoneRecord(domain, MX, NAME, 10), domain)]
+        record = Cure("fix", ZoneRecord(domain, MX, domain, 10), domain)
         names = [name.name for address in fact.addresses for name in address.iprev.names]
         if domain not in names or len(domain.labels) < 4:
             return [record]
@@ -225,12 +225,12 @@ class Cures:
             record = _mx_record(fact)
             cures = _in_place_of(record, record._replace(data=real))
         else:
-            own = [Record(alias, rdtype_of(a), a) for a in addresses]
+            own = [ZoneRecord(alias, rdtype_of(a), a) for a in addresses]
             cures = [Cure("fix", r, alias.parent()) for r in own[:MOST_IN_LINE]]
-            old = Record(alias, CNAME, fact.names[1])
+            old = ZoneRecord(alias, CNAME, fact.names[1])
             cures.append(Cure("in place of", old, alias.parent()))
         missing = [i for i in self._lacking(kept, fact) if _is_good(kept, i.address)]
-        added = [Cure("add", Record(i.owner, PTR, kept), i.owner) for i in missing]
+        added = [Cure("add", ZoneRecord(i.owner, PTR, kept), i.owner) for i in missing]
         return [*cures, *added[:MOST_IN_LINE]]
 
     def _burden(self, name: Name, fact: MailHost) -> tuple[int, int]:
@@ -247,14 +247,16 @@ class Cures:
     def _no_address(self, fact: MailHost, _: None) -> list[Cure]:
         assert fact.name is not None
         rdtypes = [answer.question.rdtype for answer in fact.answers]
-        host = [Cure("fix", Record(fact.name, rdtypes[0], ADDRESS), fact.name)]
+        host = [Cure("fix", ZoneRecord(fact.name, rdtypes[0], ADDRESS), fact.name)]
         if fact.aliases:
             # Asked about the alias, the servers would speak of its target's zone.
-            alias = Cure("in place of", Record(fact.name, CNAME, fact.names[1]), fact.name.parent())
+            alias = Cure(
+                "in place of", ZoneRecord(fact.name, CNAME, fact.names[1]), fact.name.parent()
+            )
             host = [host[0]._replace(owner=fact.name.parent()), alias]
         if fact.target.role is Role.IMPLICIT_MX:
             assert fact.domain is not None
-            return [Cure("fix", Record(fact.domain, MX, NAME, 10), fact.domain)]
+            return [Cure("fix", ZoneRecord(fact.domain, MX, NAME, 10), fact.domain)]
         exists = all(answer.outcome is Outcome.NODATA for answer in fact.answers)
         # With -4 or -6 it may well have an address of the other family.
         sends = fact.target.role is not Role.MX or fact.name in self._senders
@@ -271,7 +273,7 @@ class Cures:
         correct = [Cure("correct", record, record.owner) for record in records]
         return [*host, *_or(correct)]
 
-    def _targeting(self, name: Name) -> list[Record]:
+    def _targeting(self, name: Name) -> list[ZoneRecord]:
         """Return the MX records that have a host for their target, as many as fit."""
         return [*dict.fromkeys(self._targets.get(name, ()))][:MOST_IN_LINE]
 
@@ -293,7 +295,7 @@ class Cures:
                 continue
             others = any(not unusable_as(address) for address in host.all_addresses)
             action = "remove" if others else "replace by a public address"
-            record = Record(name, rdtype_of(fact.address), fact.address)
+            record = ZoneRecord(name, rdtype_of(fact.address), fact.address)
             cures.append(Cure(action, record, name))
         return cures
 
@@ -308,7 +310,7 @@ class Cures:
         """Return the PTR record that the address should have."""
         owner = fact.iprev.owner
         best = self._best_name(fact)
-        record = Cure(action, Record(owner, PTR, best or NAME), owner)
+        record = Cure(action, ZoneRecord(owner, PTR, best or NAME), owner)
         if best is None and fact.canonical is not None:
             return [Cure("first", _rename(fact.canonical), None), record]
         return [record]
@@ -319,8 +321,8 @@ class Cures:
             return self._better(fact)
         # It is an alias of what nobody can give a record.
         reverse = reverse_name(fact.address)
-        alias = Record(reverse, CNAME, fact.iprev.ptr.aliases[0])
-        own = Record(reverse, PTR, self._best_name(fact) or NAME)
+        alias = ZoneRecord(reverse, CNAME, fact.iprev.ptr.aliases[0])
+        own = ZoneRecord(reverse, PTR, self._best_name(fact) or NAME)
         return [Cure("fix", own, reverse.parent()), Cure("in place of", alias, reverse.parent())]
 
     def _invalid_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
@@ -329,7 +331,7 @@ class Cures:
     def _unconfirmed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         # The forward records that would make the PTR names lead back.
         forward = [
-            Cure("fix", Record(name.canonical, name.forward.question.rdtype, fact.address), of)
+            Cure("fix", ZoneRecord(name.canonical, name.forward.question.rdtype, fact.address), of)
             for name in fact.iprev.names[:MOST_IN_LINE]
             for of in (name.canonical,)
             # A name with another address is another host's, and a generated one its provider's.
@@ -350,7 +352,7 @@ class Cures:
         said = self._said.get(fact.address, set())
         gone = [n for n in fact.iprev.refuted if n.forward is not None and n.forward.missing]
         kept = [n for n in gone if n.name in said and _is_good(n.canonical)]
-        own = [Record(n.canonical, rdtype_of(fact.address), fact.address) for n in kept]
+        own = [ZoneRecord(n.canonical, rdtype_of(fact.address), fact.address) for n in kept]
         others = [name for name in fact.iprev.refuted if name not in kept]
         return [*(Cure("add", r, r.owner) for r in own), *_remove(fact, others)]
 
@@ -383,7 +385,7 @@ class Cures:
             return [c for r in mx for c in _in_place_of(r, r._replace(data=other.name))]
         if fact.canonical is not None and _is_good(fact.canonical, fact.address):
             owner = fact.iprev.owner
-            return [Cure("add", Record(owner, PTR, fact.canonical), owner)]
+            return [Cure("add", ZoneRecord(owner, PTR, fact.canonical), owner)]
         return [Cure("fix", _rename(fact.canonical or other.names[0]), None)]
 
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
@@ -396,11 +398,11 @@ class Cures:
         gone = all(answer.missing for answer in fact.helo.answers)
         leads_back = fact.helo_leads_back and not gone
         if not leads_back and _is_good(name, fact.address):
-            cures.append(Cure("add", Record(name, rdtype_of(fact.address), fact.address), name))
+            cures.append(Cure("add", ZoneRecord(name, rdtype_of(fact.address), fact.address), name))
         if not fact.helo_is_ptr and _is_good(said, fact.address) and (leads_back or cures):
-            cures.append(Cure("fix", Record(owner, PTR, said), owner))
+            cures.append(Cure("fix", ZoneRecord(owner, PTR, said), owner))
             # Mail hosts at the address keep a name of their own.
-            cures += [Cure("add", Record(owner, PTR, n), owner) for n in others[:MOST_IN_LINE]]
+            cures += [Cure("add", ZoneRecord(owner, PTR, n), owner) for n in others[:MOST_IN_LINE]]
             cures += _remove(fact, fact.iprev.names, "in place of")
         sound = [other.name for other in fact.iprev.names if other.confirms(fact.address)]
         # It is to be the name of the host itself (RFC 5321, 2.3.5).
@@ -472,7 +474,7 @@ def _or(cures: Sequence[Cure]) -> list[Cure]:
     return [cure._replace(instead=number == 0) for number, cure in enumerate(cures)]
 
 
-def _in_place_of(old: Record, new: Record, guess: bool = False) -> list[Cure]:
+def _in_place_of(old: ZoneRecord, new: ZoneRecord, guess: bool = False) -> list[Cure]:
     return [Cure("fix", new, new.owner, guess=guess), Cure("in place of", old, old.owner)]
 
 
@@ -481,7 +483,7 @@ def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
     domain = fact.mx.owner
     return [
         Cure("fix", "the name, if it is misspelt", None),
-        Cure("add", Record(domain, MX, NAME, 10), domain, instead=True),
+        Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True),
     ]
 
 
@@ -490,20 +492,22 @@ def _null_mx(fact: Subject, _: None) -> list[Cure]:
     domain = fact.mx.owner
     (record,) = fact.mx.records
     return [
-        Cure("fix, if it is to take mail", Record(domain, MX, NAME, 10), domain),
-        Cure("in place of", Record(domain, MX, ROOT, record.preference), domain),
+        Cure("fix, if it is to take mail", ZoneRecord(domain, MX, NAME, 10), domain),
+        Cure("in place of", ZoneRecord(domain, MX, ROOT, record.preference), domain),
     ]
 
 
-def _mx_record(fact: MailHost) -> Record:
+def _mx_record(fact: MailHost) -> ZoneRecord:
     assert fact.domain is not None
     assert fact.name is not None
-    return Record(fact.domain, MX, fact.name, fact.target.preference)
+    return ZoneRecord(fact.domain, MX, fact.name, fact.target.preference)
 
 
 def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove") -> list[Cure]:
     owner = fact.iprev.owner
-    cures = [Cure(action, Record(owner, PTR, name.name), owner) for name in names[:MOST_IN_LINE]]
+    cures = [
+        Cure(action, ZoneRecord(owner, PTR, name.name), owner) for name in names[:MOST_IN_LINE]
+    ]
     if len(names) > MOST_IN_LINE:
         more = len(names) - MOST_IN_LINE
         cures.append(Cure(action, f"{more} more PTR records of {show_name(owner)}", owner))
@@ -512,7 +516,7 @@ def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove")
 
 def _spf_error(fact: SpfFacts, error: SpfError) -> list[Cure]:
     return [
-        Cure(step.action, Record(step.owner, TXT, step.text) if step.text else step, step.owner)
+        Cure(step.action, ZoneRecord(step.owner, TXT, step.text) if step.text else step, step.owner)
         for step in spf_steps(fact, error)
     ]
 
@@ -520,7 +524,7 @@ def _spf_error(fact: SpfFacts, error: SpfError) -> list[Cure]:
 def _lame_server(fact: ZoneAnswers, answer: ServerAnswer) -> list[Cure]:
     # Not all of them are to be removed, and it may be this host that cannot reach them.
     action = "have it mended" + ("" if fact.all_lame else ", or remove")
-    return [Cure(action, Record(fact.zone.name, NS, answer.server), fact.zone.name)]
+    return [Cure(action, ZoneRecord(fact.zone.name, NS, answer.server), fact.zone.name)]
 
 
 def _inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
