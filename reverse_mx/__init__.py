@@ -27,7 +27,9 @@ findings        the vocabulary: what can be wrong, how bad that is, what receive
 sentences       findings in words: what a problem says of what
 causes          what is behind a lookup that failed, from what others say to the question
 spf_cures       whose SPF record is to be mended, and what it should say
-cures           from a problem's facts to the records that mend it
+cure            what a cure is: what to do with which record, and whose zone that is in
+server_cures    what mends a name server or an SMTP server
+cures           from a problem's facts to what mends it, in view of all that a run found
 advice_wording  cures, causes and what receivers do, in words
 advice          whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
 progress        how far a long run is, on a terminal

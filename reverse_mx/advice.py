@@ -11,7 +11,8 @@ from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Newer, Opinion
-from reverse_mx.cures import NAME, Cure, Cures, Hint, ZoneRecord
+from reverse_mx.cure import NAME, Cure, Hint, ZoneRecord
+from reverse_mx.cures import Cures
 from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.filters import Score
 from reverse_mx.findings import FINDINGS, Problem, Reaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
-from reverse_mx.cures import Cure, Delegate, Greet, Hint, Reload
+from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
 from reverse_mx.findings import Reaction
 from reverse_mx.names import mailbox_of
 from reverse_mx.spf_cures import SpfAdvice, SpfStep

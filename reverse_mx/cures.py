@@ -6,17 +6,14 @@ one that it mends. So it is made in view of all that a run found.
 
 from __future__ import annotations
 
-import enum
-import errno
-import functools
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional
 
-from dns.rdatatype import CNAME, MX, NS, PTR, TXT, RdataType
+from dns.rdatatype import CNAME, MX, PTR, TXT
 
 from reverse_mx.addresses import unusable_as
 from reverse_mx.answer import Outcome
+from reverse_mx.cure import ADDRESS, NAME, Cure, Greet, ZoneRecord
 from reverse_mx.facts import Iprev, MailAddress, MailHost, PtrName, Role, SpfFacts, Subject
 from reverse_mx.findings import Problem
 from reverse_mx.generic import why_generic
@@ -32,89 +29,17 @@ from reverse_mx.names import (
     rdtype_of,
     reverse_name,
 )
-from reverse_mx.smtp_reply import Ending
-from reverse_mx.spf_cures import SpfStep, spf_steps
+from reverse_mx.server_cures import (
+    dns_timeout,
+    inconsistent,
+    inconsistent_ns,
+    lame_server,
+    smtp_failure,
+    smtp_silent,
+)
+from reverse_mx.spf_cures import spf_steps
 from reverse_mx.spf_record import SpfError
-from reverse_mx.text import MOST_IN_LINE, show_name, show_octets
-from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers, is_newer
-
-# What only the reader can fill in.
-NAME = "NAME-OF-THE-HOST."
-ADDRESS = "ADDRESS-OF-THE-HOST"
-
-
-class ZoneRecord(NamedTuple):
-    """A resource record, to be pasted into a zone file; ``data`` in text is a place to fill in."""
-
-    owner: Name
-    rdtype: RdataType
-    data: Union[Name, Address, str]
-    preference: int = 0
-
-    def __str__(self) -> str:
-        data = _absolute(self.data) if isinstance(self.data, Name) else str(self.data)
-        data = _strings(data) if self.rdtype == TXT else data
-        preference = f"{self.preference} " if self.rdtype == MX else ""
-        return f"{_absolute(self.owner)} {self.rdtype.name} {preference}{data}"
-
-
-class Reload(NamedTuple):
-    """A zone that some of its name servers have an old version of.
-
-    They take no new one from the ``primary`` before the serial there is raised ``above`` theirs,
-    if that is given; it may have gone ``back``. Without a primary it is unknown which is right.
-    """
-
-    zone: Name
-    servers: tuple[Name, ...]
-    primary: Optional[Name] = None
-    above: Optional[int] = None
-    back: Optional[int] = None
-    undecided: bool = False
-
-
-class Greet(NamedTuple):
-    """The name that an SMTP server is to greet with."""
-
-    name: Name
-
-
-class Hint(enum.Enum):
-    """What helps with an SMTP server, or may: no record does."""
-
-    PAUSE = enum.auto()
-    TLS = enum.auto()
-    LISTEN = enum.auto()
-    WAY = enum.auto()
-    CLOSES = enum.auto()
-    REFUSES = enum.auto()
-    REFUSES_FOR_NOW = enum.auto()
-    REWRITTEN = enum.auto()
-    NO_SMTP = enum.auto()
-    NO_IPV6 = enum.auto()
-
-
-class Delegate(NamedTuple):
-    """The delegation that a zone's own records ask of its parent."""
-
-    zone: Name
-    parent: Name
-    servers: tuple[Name, ...]
-
-
-class Cure(NamedTuple):
-    """A change that mends a problem: what to do with what, and whose zone that is in.
-
-    ``what`` is the record ready to paste, or what to do where none can be. ``owner`` is None where
-    it is in no zone. ``instead`` is whether it is another way than what comes before it; ``guess``
-    whether it names a host that is good for something only if it has an address.
-    """
-
-    action: str
-    what: Union[ZoneRecord, Reload, Delegate, Greet, Hint, SpfStep, str]
-    owner: Optional[Name]
-    instead: bool = False
-    guess: bool = False
+from reverse_mx.text import MOST_IN_LINE, show_name
 
 
 class Cures:
@@ -164,16 +89,16 @@ class Cures:
             "helo-mismatch": self._helo_mismatch,
             "underscore-ptr": self._unwanted_ptr,
             "generic-ptr": self._unwanted_ptr,
-            "inconsistent-ptr": _inconsistent,
-            "inconsistent-mx": _inconsistent,
-            "inconsistent-address": _inconsistent,
-            "inconsistent-ns": _inconsistent_ns,
-            "lame-server": _lame_server,
+            "inconsistent-ptr": inconsistent,
+            "inconsistent-mx": inconsistent,
+            "inconsistent-address": inconsistent,
+            "inconsistent-ns": inconsistent_ns,
+            "lame-server": lame_server,
             "spf-error": _spf_error,
-            "smtp-silent": _smtp_silent,
-            "smtp-failure": _smtp_failure,
+            "smtp-silent": smtp_silent,
+            "smtp-failure": smtp_failure,
             "banner-mismatch": self._banner_mismatch,
-            "dns-timeout": _dns_timeout,
+            "dns-timeout": dns_timeout,
         }
 
     def of(self, problem: Problem) -> list[Cure]:
@@ -519,92 +444,3 @@ def _spf_error(fact: SpfFacts, error: SpfError) -> list[Cure]:
         Cure(step.action, ZoneRecord(step.owner, TXT, step.text) if step.text else step, step.owner)
         for step in spf_steps(fact, error)
     ]
-
-
-def _lame_server(fact: ZoneAnswers, answer: ServerAnswer) -> list[Cure]:
-    # Not all of them are to be removed, and it may be this host that cannot reach them.
-    action = "have it mended" + ("" if fact.all_lame else ", or remove")
-    return [Cure(action, ZoneRecord(fact.zone.name, NS, answer.server), fact.zone.name)]
-
-
-def _inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
-    zone = fact.zone.name
-    current, *others = fact.contents.values()
-    if fact.right is None:
-        every = _names([*current, *itertools.chain(*others)])
-        reload = Reload(zone, every, fact.primary, fact.newest, undecided=True)
-        return [Cure("fix", reload, zone)]
-    serial = next((answer.serial for answer in current if answer.serial is not None), None)
-    stale = [*itertools.chain(*others)]
-    waiting = [a for a in stale if not _takes_new_one(a, serial)]
-    reloads = []
-    if waiting:
-        later = [answer.serial for answer in waiting if answer.serial is not None]
-        above = functools.reduce(lambda a, b: b if is_newer(b, a) else a, later)
-        back = serial if serial != above else None
-        reloads.append(Reload(zone, _names(waiting), fact.primary, above, back))
-    if len(waiting) < len(stale):
-        reloads.append(Reload(zone, _names(a for a in stale if a not in waiting)))
-    return [Cure("fix", reload, zone) for reload in reloads]
-
-
-def _inconsistent_ns(fact: ZoneAnswers, delegation: Delegation) -> list[Cure]:
-    listed = tuple(server.name for server in fact.zone.servers)
-    return [Cure("fix", Delegate(fact.zone.name, delegation.parent, listed), None)]
-
-
-def _takes_new_one(answer: ServerAnswer, serial: Optional[int]) -> bool:
-    """Tell whether a stale server takes a zone with this serial for a newer one."""
-    return serial is None or answer.serial is None or is_newer(serial, answer.serial)
-
-
-def _names(answers: Iterable[ServerAnswer]) -> tuple[Name, ...]:
-    return tuple(dict.fromkeys(answer.server for answer in answers))
-
-
-def _smtp_silent(fact: MailAddress, _: None) -> list[Cure]:
-    assert fact.greeting is not None
-    waited = fact.greeting.ending is Ending.SILENCE
-    return _hints(*((Hint.PAUSE, Hint.TLS) if waited else (Hint.CLOSES,)))
-
-
-def _smtp_failure(fact: MailAddress, _: None) -> list[Cure]:
-    greeting = fact.greeting
-    assert greeting is not None
-    if greeting.refusal:
-        return _hints(Hint.REFUSES if greeting.refusal >= 500 else Hint.REFUSES_FOR_NOW)
-    if not greeting.connected:
-        refused = greeting.error == errno.ECONNREFUSED
-        return _hints(Hint.LISTEN if refused else Hint.WAY)
-    if greeting.garbled and greeting.lines:
-        return _hints(Hint.REWRITTEN)
-    if greeting.lines and greeting.ending is Ending.SILENCE:
-        return _hints(Hint.PAUSE)
-    return _hints(Hint.CLOSES if greeting.ending is Ending.ERROR else Hint.NO_SMTP)
-
-
-def _hints(*hints: Hint) -> list[Cure]:
-    return [Cure("fix" if hint in _CERTAIN else "hint", hint, None) for hint in hints]
-
-
-def _dns_timeout(fact: object, about: object) -> list[Cure]:
-    if about is not None:
-        return []
-    assert isinstance(fact, MailAddress)
-    assert fact.greeting is not None
-    no_way = fact.greeting.ending is Ending.NO_WAY
-    return _hints(Hint.NO_IPV6) if no_way and fact.address.version == 6 else []
-
-
-def _strings(text: str) -> str:
-    """Return a text of ASCII as the strings of a TXT record, of at most 255 octets each."""
-    octets = text.encode("ascii")
-    parts = [octets[start : start + 255] for start in range(0, len(octets), 255)]
-    return " ".join(f'"{show_octets(part, 255)}"' for part in parts)
-
-
-def _absolute(name: Name) -> str:
-    return show_name(name) if name == ROOT else f"{show_name(name)}."
-
-
-_CERTAIN = (Hint.LISTEN, Hint.REFUSES, Hint.REFUSES_FOR_NOW, Hint.REWRITTEN)

@@ -1,0 +1,101 @@
+"""What a cure is: what to do with which record, or what else to do, and whose zone that is in."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple, Optional, Union
+
+from dns.rdatatype import MX, TXT, RdataType
+
+from reverse_mx.names import ROOT, Address, Name
+from reverse_mx.spf_cures import SpfStep
+from reverse_mx.text import show_name, show_octets
+
+# What only the reader can fill in.
+NAME = "NAME-OF-THE-HOST."
+ADDRESS = "ADDRESS-OF-THE-HOST"
+
+
+class ZoneRecord(NamedTuple):
+    """A resource record, to be pasted into a zone file; ``data`` in text is a place to fill in."""
+
+    owner: Name
+    rdtype: RdataType
+    data: Union[Name, Address, str]
+    preference: int = 0
+
+    def __str__(self) -> str:
+        data = _absolute(self.data) if isinstance(self.data, Name) else str(self.data)
+        data = _strings(data) if self.rdtype == TXT else data
+        preference = f"{self.preference} " if self.rdtype == MX else ""
+        return f"{_absolute(self.owner)} {self.rdtype.name} {preference}{data}"
+
+
+class Reload(NamedTuple):
+    """A zone that some of its name servers have an old version of.
+
+    They take no new one from the ``primary`` before the serial there is raised ``above`` theirs,
+    if that is given; it may have gone ``back``. Without a primary it is unknown which is right.
+    """
+
+    zone: Name
+    servers: tuple[Name, ...]
+    primary: Optional[Name] = None
+    above: Optional[int] = None
+    back: Optional[int] = None
+    undecided: bool = False
+
+
+class Greet(NamedTuple):
+    """The name that an SMTP server is to greet with."""
+
+    name: Name
+
+
+class Hint(enum.Enum):
+    """What helps with an SMTP server, or may: no record does."""
+
+    PAUSE = enum.auto()
+    TLS = enum.auto()
+    LISTEN = enum.auto()
+    WAY = enum.auto()
+    CLOSES = enum.auto()
+    REFUSES = enum.auto()
+    REFUSES_FOR_NOW = enum.auto()
+    REWRITTEN = enum.auto()
+    NO_SMTP = enum.auto()
+    NO_IPV6 = enum.auto()
+
+
+class Delegate(NamedTuple):
+    """The delegation that a zone's own records ask of its parent."""
+
+    zone: Name
+    parent: Name
+    servers: tuple[Name, ...]
+
+
+class Cure(NamedTuple):
+    """A change that mends a problem: what to do with what, and whose zone that is in.
+
+    ``what`` is the record ready to paste, or what to do where none can be. ``owner`` is None where
+    it is in no zone. ``instead`` is whether it is another way than what comes before it; ``guess``
+    whether it names a host that is good for something only if it has an address.
+    """
+
+    action: str
+    what: Union[ZoneRecord, Reload, Delegate, Greet, Hint, SpfStep, str]
+    owner: Optional[Name]
+    instead: bool = False
+    guess: bool = False
+
+
+def _strings(text: str) -> str:
+    """Return a text of ASCII as the strings of a TXT record, of at most 255 octets each."""
+    octets = text.encode("ascii")
+    parts = [octets[start : start + 255] for start in range(0, len(octets), 255)]
+    return " ".join(f'"{show_octets(part, 255)}"' for part in parts)
+
+
+def _absolute(name: Name) -> str:
+    return show_name(name) if name == ROOT else f"{show_name(name)}."
