@@ -69,6 +69,7 @@ try:
     from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.generic import why_generic
+    from reverse_mx.lines import Lines
     from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
     from reverse_mx.names import Name
@@ -288,7 +289,7 @@ class ReverseMX(nagiosplugin.Resource):
         domains: Sequence[Name],
         senders: Sequence[Sender],
         walk: Walk,
-        loop: Loop,
+        lines: Lines,
         deadline: float,
         own: OwnHosts,
         reverse: bool,
@@ -298,7 +299,8 @@ class ReverseMX(nagiosplugin.Resource):
         self._domains = domains
         self._senders = senders
         self._walk = walk
-        self._loop = loop
+        self._lines = lines
+        self._loop = lines.loop
         self._deadline = deadline
         self._own = own
         self._reverse = reverse
@@ -322,7 +324,7 @@ class ReverseMX(nagiosplugin.Resource):
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
     async def _counted(self, walk: Coroutine[Any, Any, Subject]) -> Subject:
-        subject = await walk
+        subject = await self._lines.queue(walk)
         self._own.add(subject)
         self._progress.done(subject)
         return subject
@@ -388,15 +390,16 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     own = OwnHosts()
     sentences = Sentences(idn)
     with Loop() as loop:
+        lines = Lines(loop)
         domains = list(dict.fromkeys(options.domains))
         senders = list(dict.fromkeys(options.senders))
         smtp = None
         if options.smtp:
             end = ending.started + options.timeout * GREETING_SHARE
-            smtp = Smtp(loop, options.smtp_port, end, len(domains))
+            smtp = Smtp(lines, options.smtp_port, end)
         connections = smtp.most_at_once if smtp is not None else 0
         patience = min(MOST_SILENCE, options.timeout * SILENCE_SHARE)
-        lookups = Lookups(loop, options.servers, options.port, patience, connections)
+        lookups = Lookups(lines, options.servers, options.port, patience, connections)
         zone_servers = ZoneServers(lookups, options.rdtypes)
         asked = zone_servers if options.authoritative else None
         bounds = Bounds()
@@ -429,11 +432,11 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
         loop.while_waiting = progress.show
         counsel = None
         if options.verbose:
-            counsel = Counsel(Advisor(loop, lookups, zone_servers, AdviceWording(idn), deadline))
+            counsel = Counsel(Advisor(lines, lookups, zone_servers, AdviceWording(idn), deadline))
         check = Check(
             ending,
             counsel,
-            ReverseMX(domains, senders, walk, loop, deadline, own, options.reverse, progress),
+            ReverseMX(domains, senders, walk, lines, deadline, own, options.reverse, progress),
             *contexts.values(),
             nagiosplugin.ScalarContext("time"),
             *(

@@ -9,6 +9,7 @@ generic         why a PTR name is generic: it spells its address, or says what l
 values          what frozen values are made of
 text            what makes text of names, octets and numbers, safe to print
 loop            promises, the chains that wait for them, sockets, timers, the clock
+lines           whose turn it is: each domain's share of what is under way at once
 message         a question composed, a message read, within bounds; pure
 answer          question, answer, edge; what a message says to a question; pure
 exchange        one question to one server, over UDP and TCP

@@ -17,8 +17,9 @@ from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.filters import Score
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.generic import why_generic
+from reverse_mx.lines import Lines
 from reverse_mx.lookups import Lookups
-from reverse_mx.loop import Loop, side_by_side, start
+from reverse_mx.loop import side_by_side, start
 from reverse_mx.names import (
     ARPA,
     IN_ADDR,
@@ -60,14 +61,14 @@ class Advisor:
 
     def __init__(
         self,
-        loop: Loop,
+        lines: Lines,
         lookups: Lookups,
         zone_servers: ZoneServers,
         wording: AdviceWording,
         deadline: float,
     ) -> None:
         """``deadline`` is in the loop's time."""
-        self._loop = loop
+        self._lines = lines
         self._lookups = lookups
         self._zone_servers = zone_servers
         self._wording = wording
@@ -84,12 +85,23 @@ class Advisor:
 
     def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
         """Ask what the cures of problems take to be told, in a run that found the subjects."""
-        problems = list(problems)
+        subjects = list(subjects)
         self._cures = Cures(subjects)
         self._deaf = all(answer.silence for answer in self._lookups.answers)
+        # Facts are many and large to compare, and each is of one subject.
+        whose = {id(fact): number for number, s in enumerate(subjects) for _, fact in s.facts}
+        of_each: dict[Optional[int], list[Problem]] = {}
+        for problem in problems:
+            of_each.setdefault(whose.get(id(problem.fact)), []).append(problem)
+        inquiries = [self._lines.queue(self._ask(own)) for own in of_each.values()]
+        self._lines.loop.run(side_by_side(inquiries), self._deadline)
+
+    async def _ask(self, problems: Iterable[Problem]) -> None:
+        """Ask what the cures of one subject's problems take to be told."""
         owners: dict[Name, None] = {}
         guesses: dict[Name, None] = {}
         failed: dict[Question, Answer] = {}
+        doubted: dict[Answer, None] = {}
         for problem in problems:
             if isinstance(problem.fact, MailAddress) and problem.finding:
                 stage = problem.about.stage if isinstance(problem.about, Edge) else ""
@@ -102,24 +114,20 @@ class Advisor:
                     guesses[cure.what.data] = None
             if isinstance(problem.about, Edge):
                 failed[problem.about.answer.question] = problem.about.answer
+            doubted.update(dict.fromkeys(_rests_on(problem)))
 
         causes = Causes(self._lookups, self._zone_servers)
-        doubted = list(dict.fromkeys(a for problem in problems for a in _rests_on(problem)))
-
-        async def both() -> None:
-            zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
-            opinions = start(side_by_side(causes.opinion(answer) for answer in failed.values()))
-            hosts = start(side_by_side(self._is_usable(name) for name in guesses))
-            newer = start(side_by_side(causes.newer(answer) for answer in doubted))
-            self._zones.update(zip(owners, await zones))
-            for owner in owners:
-                answer = await self._lookups.ask(owner, SOA, unchecked=True)
-                self._missing |= {owner} if answer.outcome is Outcome.NXDOMAIN else set()
-            self._hosts.update(zip(guesses, await hosts))
-            self._opinions.update(zip(failed, await opinions))
-            self._newer.update({n.old.question: n for n in await newer if n is not None})
-
-        self._loop.run(both(), self._deadline)
+        zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
+        opinions = start(side_by_side(causes.opinion(answer) for answer in failed.values()))
+        hosts = start(side_by_side(self._is_usable(name) for name in guesses))
+        newer = start(side_by_side(causes.newer(answer) for answer in doubted))
+        self._zones.update(zip(owners, await zones))
+        for owner in owners:
+            answer = await self._lookups.ask(owner, SOA, unchecked=True)
+            self._missing |= {owner} if answer.outcome is Outcome.NXDOMAIN else set()
+        self._hosts.update(zip(guesses, await hosts))
+        self._opinions.update(zip(failed, await opinions))
+        self._newer.update({n.old.question: n for n in await newer if n is not None})
 
     def lines(self, problem: Problem) -> Iterator[Line]:
         for answer in _rests_on(problem):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 import logging
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from dns.rdatatype import RdataType
 
 from reverse_mx.answer import Answer, Failure, Fault, Outcome, Question, read_answer
 from reverse_mx.exchange import Exchange, Server
+from reverse_mx.lines import Lines
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.message import AA, ExtendedError, Message, Record
 from reverse_mx.names import Name
@@ -70,6 +70,7 @@ class Lookup:
     ) -> None:
         """``patience`` is for how many seconds silence is borne."""
         self.promise: Promise[Answer] = Promise()
+        self.waits = True
         self._question = question
         self._loop = loop
         self._patience = SECONDS_OF_AUTHORITY if question.at else patience
@@ -89,6 +90,7 @@ class Lookup:
         self._authority: tuple[Record, ...] = ()
 
     def start(self) -> None:
+        self.waits = False
         self._started = self._loop.now()
         self._try_next()
 
@@ -201,6 +203,7 @@ class Lookup:
         misfits: int = 0,
         cut_off: bool = False,
     ) -> None:
+        self.waits = False
         servers = len(self._attempts)
         for exchange, attempt in self._attempts.items():
             attempt.rests = False
@@ -236,7 +239,7 @@ class Lookups:
 
     def __init__(
         self,
-        loop: Loop,
+        lines: Lines,
         resolvers: Sequence[str],
         port: int,
         patience: float,
@@ -246,19 +249,17 @@ class Lookups:
 
         Raise ``OSError`` if an address is none.
         """
-        self._loop = loop
+        self._loop = lines.loop
         self._port = port
         self._patience = patience
         self._servers: dict[str, Server] = {}
         self._resolvers = [self._server(address) for address in resolvers]
         self._inside = {str(server) for server in self._resolvers if server.is_inside}
         self._promises: dict[Question, Promise[Answer]] = {}
-        self._queue: collections.deque[Lookup] = collections.deque()
-        # Without values it is a set that keeps its order.
-        self._under_way: dict[Lookup, None] = {}
+        self._open: dict[Question, Lookup] = {}
         # Up to two sockets for each resolver, UDP and TCP.
-        self._most_at_once = most_at_once(MOST_AT_ONCE, 2 * len(resolvers), other_files)
-        loop.when_time_is_up(self._give_up)
+        self._places = lines.places(most_at_once(MOST_AT_ONCE, 2 * len(resolvers), other_files))
+        self._loop.when_time_is_up(self._give_up)
 
     def ask(
         self, name: Name, rdtype: RdataType, at: str = "", unchecked: bool = False
@@ -270,8 +271,10 @@ class Lookups:
             servers = [self._server(at)] if at else self._resolvers
             lookup = Lookup(question, servers, self._loop, self._patience)
             promise = self._promises[question] = lookup.promise
-            self._queue.append(lookup)
-            self._loop.soon(self._fill)
+            self._open[question] = lookup
+            promise.then(functools.partial(self._open.__delitem__, question))
+        if not promise.settled and self._open[question].waits:
+            self._places.wait(self._open[question])
         return promise
 
     def is_from_inside(self, answer: Answer) -> bool:
@@ -288,20 +291,7 @@ class Lookups:
             self._servers[address] = Server(address, self._port)
         return self._servers[address]
 
-    def _fill(self) -> None:
-        while self._queue and len(self._under_way) < self._most_at_once:
-            lookup = self._queue.popleft()
-            self._under_way[lookup] = None
-            lookup.promise.then(functools.partial(self._ended, lookup))
-            lookup.start()
-
-    def _ended(self, lookup: Lookup) -> None:
-        del self._under_way[lookup]
-        if self._queue:
-            self._loop.soon(self._fill)
-
     def _give_up(self) -> None:
-        for lookup in [*self._under_way]:
-            lookup.give_up()
-        while self._queue:
-            self._queue.popleft().give_up()
+        # Who waited for an answer may ask for another.
+        while self._open:
+            next(iter(self._open.values())).give_up()

@@ -7,6 +7,7 @@ datagrams starves.
 from __future__ import annotations
 
 import collections
+import contextvars
 import heapq
 import itertools
 import math
@@ -52,12 +53,16 @@ class Promise(Generic[T]):
 
 
 def start(chain: Coroutine[Any, Any, T]) -> Promise[T]:
-    """Run a chain up to its first unanswered question; the promise is of what it returns."""
+    """Run a chain up to its first unanswered question; the promise is of what it returns.
+
+    It runs in the context of the chain that starts it.
+    """
+    context = contextvars.copy_context()
     promise: Promise[T] = Promise()
 
     def resume() -> None:
         try:
-            awaited = chain.send(None)
+            awaited = context.run(chain.send, None)
         except StopIteration as end:
             promise.settle(end.value)
         else:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import errno
-import functools
 import selectors
 import socket
 from typing import Optional
 
+from reverse_mx.lines import Lines
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.names import Address
 from reverse_mx.smtp_reply import Ending, Greeting, ReplyReader
@@ -45,61 +44,31 @@ NO_WAY = frozenset(
 class Smtp:
     """Connects to the SMTP servers at addresses, each once, and reads their greetings.
 
-    Greetings are waited for until ``end``, in the loop's time. Each of so many ``domains`` has its
-    share of the connections, and takes its turn: one with many silent servers delays no other.
+    Greetings are waited for until ``end``, in the loop's time.
     """
 
-    def __init__(self, loop: Loop, port: int, end: float, domains: int) -> None:
+    def __init__(self, lines: Lines, port: int, end: float) -> None:
         self.most_at_once = most_at_once(MOST_CONNECTIONS, 2)
-        self._share = max(1, min(MOST_OF_A_DOMAIN, self.most_at_once // max(1, domains)))
-        self._loop = loop
+        self._places = lines.places(self.most_at_once, MOST_OF_A_DOMAIN)
+        self._loop = lines.loop
         self._port = port
         self._end = end
         self._conversations: dict[Address, Conversation] = {}
-        # Those that wait, by the domain that has them, the domain whose turn it is first.
-        self._queues: dict[object, collections.deque[Conversation]] = {}
-        self._under_way: dict[object, int] = {}
-        self._connections = 0
-        loop.at(end, self._give_up)
-        loop.when_time_is_up(self._give_up)
+        self._loop.at(end, self._give_up)
+        self._loop.when_time_is_up(self._give_up)
 
-    def greet(self, address: Address, domain: object) -> Promise[Greeting]:
-        """Return the greeting to come of the server at an address, which a domain has."""
+    def greet(self, address: Address) -> Promise[Greeting]:
+        """Return the greeting to come of the server at an address."""
         if address not in self._conversations:
             self._conversations[address] = Conversation(address, self._port, self._loop)
         conversation = self._conversations[address]
-        if conversation.waits:
-            # It may wait in the queue of another domain too, which can be longer.
-            self._queues.setdefault(domain, collections.deque()).append(conversation)
-            self._loop.soon(self._fill)
+        if conversation.waits and self._loop.now() >= self._end:
+            conversation.give_up()
+        elif conversation.waits:
+            self._places.wait(conversation)
         return conversation.promise
 
-    def _fill(self) -> None:
-        if self._loop.now() >= self._end:
-            self._give_up()
-        for domain in [*self._queues]:
-            queue = self._queues.pop(domain)
-            while queue and self._connections < self.most_at_once and self._may(domain):
-                conversation = queue.popleft()
-                if conversation.waits:
-                    self._connections += 1
-                    self._under_way[domain] = self._under_way.get(domain, 0) + 1
-                    conversation.promise.then(functools.partial(self._ended, domain))
-                    conversation.start()
-            if queue:
-                self._queues[domain] = queue
-
-    def _may(self, domain: object) -> bool:
-        return self._under_way.get(domain, 0) < self._share
-
-    def _ended(self, domain: object) -> None:
-        self._connections -= 1
-        self._under_way[domain] -= 1
-        if self._queues:
-            self._loop.soon(self._fill)
-
     def _give_up(self) -> None:
-        self._queues.clear()
         for conversation in self._conversations.values():
             if not conversation.promise.settled:
                 conversation.give_up()

@@ -22,6 +22,7 @@ from reverse_mx.facts import (
     Subject,
     Target,
 )
+from reverse_mx.lines import Shared
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import Promise, side_by_side, start
 from reverse_mx.names import (
@@ -94,21 +95,21 @@ class Iprevs:
         self._zone_servers = zone_servers
         self._bounds = bounds
         self._reverse = reverse
-        self._first: dict[Address, Promise[Iprev]] = {}
-        self._whole: dict[tuple[Address, tuple[Name, ...], int], Promise[Iprev]] = {}
+        self._first: dict[Address, Shared[Iprev]] = {}
+        self._whole: dict[tuple[Address, tuple[Name, ...], int], Shared[Iprev]] = {}
 
     def first(self, address: Address) -> Promise[Iprev]:
         """Follow the first names of an address."""
         if address not in self._first:
-            self._first[address] = start(self._walk(address))
-        return self._first[address]
+            self._first[address] = Shared(self._walk(address))
+        return self._first[address].wanted()
 
     def further(self, first: Iprev, own: tuple[Name, ...], count: int) -> Promise[Iprev]:
         """Follow so many names more of an address, its mail hosts' ``own`` before the others."""
         key = (first.address, own, count)
         if key not in self._whole:
-            self._whole[key] = start(self._walk_on(first, own, count))
-        return self._whole[key]
+            self._whole[key] = Shared(self._walk_on(first, own, count))
+        return self._whole[key].wanted()
 
     async def _walk(self, address: Address) -> Iprev:
         if not has_reverse(address) or not self._reverse:
@@ -307,7 +308,7 @@ class _Addresses:
                 self._begun.add(address)
                 self._iprevs.first(address)
                 if self._smtp is not None and target.receives and not unusable_as(address):
-                    self._greetings[address] = self._smtp.greet(address, self)
+                    self._greetings[address] = self._smtp.greet(address)
 
     async def walked(
         self, hosts: Sequence[MailHost]
