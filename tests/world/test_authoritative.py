@@ -460,7 +460,7 @@ def test_lame_zone_has_no_server_that_answers(program: Program, stack: ExitStack
     assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
     assert cause(output) == (
         f"cause: no name server that {REVERSE} is delegated to gives an answer of use, as if it no"
-        " longer served the zone; its owner can help, or have the delegation changed"
+        f" longer served the zone; the owner of {REVERSE} can help, or have the delegation changed"
     )
     told = "\n".join(line.strip() for line in output.long)
     assert f"{WITNESSES[1]}) answers SERVFAIL" in told
