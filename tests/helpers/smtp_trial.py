@@ -71,14 +71,14 @@ def greet_at_one_address(connection: socket.socket) -> None:
         greet("220 mail.example.com ESMTP")(connection)
 
 
-def greet_after_a_second(connection: socket.socket) -> None:
+def greet_after_three_seconds(connection: socket.socket) -> None:
     number = connection.getsockname()[0].rpartition(".")[2]
 
     def speak() -> None:
         with contextlib.suppress(OSError):  # nobody listens any more
             greet(f"220 silent{number}.example.net ESMTP")(connection)
 
-    threading.Timer(1, speak).start()
+    threading.Timer(3, speak).start()
 
 
 def pause(connection: socket.socket) -> None:
@@ -162,7 +162,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-and-goes-on": greet("220 mail.example.com ESMTP", "521 not for you"),
     "greets-with-a-dot-behind": greet("220 mail.example.com., at your service"),
     "greets-after-a-pause": pause,
-    "greets-of-a-domain-after-a-second": greet_after_a_second,
+    "greets-of-a-domain-after-three-seconds": greet_after_three_seconds,
     "greets-without-ipv6": greet("220 mail.example.com ESMTP"),
     "greets-one-domain-of-two": greet_at_one_address,
     "teases-and-refuses": greet("220-mail.example.com ESMTP", "521 not for you"),
@@ -197,7 +197,7 @@ FURTHER = {
     {ip_address("2001:db8::25").reverse_pointer}. PTR mail.example.com.
     """,
     "greets-one-domain-of-two": MANY,
-    "greets-of-a-domain-after-a-second": MANY,
+    "greets-of-a-domain-after-three-seconds": MANY,
     "greets-as-another-than-both": """
     25.2.0.192.in-addr.arpa. PTR www.example.com.
     www.example.com. A 192.0.2.25

@@ -458,9 +458,9 @@ def test_silent_servers_of_a_domain_take_no_time_from_those_of_another(program: 
 
 
 def test_server_that_waited_for_its_turn_is_not_called_silent(program: Program) -> None:
-    """Ten of sixty get a connection when the others have greeted, and 0.4 s of the 1 s it takes."""
-    arguments = ("-v", "-t", "2", "-d", "a.example.net")
-    output, _ = trial(program, "greets-of-a-domain-after-a-second", *arguments)
+    """Ten of sixty get a connection when the others have greeted, and 1.2 s of the 3 s it takes."""
+    arguments = ("-v", "-t", "6", "-d", "a.example.net")
+    output, _ = trial(program, "greets-of-a-domain-after-three-seconds", *arguments)
     assert "smtp-silent" not in output.stdout
     told = re.findall(r"SMTP: (220|not tried)", "\n".join(output.long))
     assert collections.Counter(told) == {"220": 51, "not tried": 10}
