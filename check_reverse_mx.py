@@ -63,8 +63,6 @@ try:
     from nagiosplugin.state import Ok, ServiceState
 
     from reverse_mx.addresses import private_by, unusable_as
-    from reverse_mx.advice import Advisor
-    from reverse_mx.advice_wording import AdviceWording
     from reverse_mx.answer import Edge, Outcome, unique
     from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
@@ -432,6 +430,10 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
         loop.while_waiting = progress.show
         counsel = None
         if options.verbose:
+            # Loading it is a twenty-fifth of a check, which most do without.
+            from reverse_mx.advice import Advisor
+            from reverse_mx.advice_wording import AdviceWording
+
             counsel = Counsel(Advisor(lines, lookups, zone_servers, AdviceWording(idn), deadline))
         check = Check(
             ending,

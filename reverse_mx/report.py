@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import nagiosplugin
 from nagiosplugin.state import Ok, ServiceState
 
 from reverse_mx.addresses import translated_by
-from reverse_mx.advice import Advisor, Line
 from reverse_mx.answer import Answer, Outcome, unique
 from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.findings import PERFDATA, Judgement, Problem
@@ -38,6 +37,9 @@ from reverse_mx.wording import (
     unasked,
 )
 from reverse_mx.zone_facts import ZoneAnswers
+
+if TYPE_CHECKING:
+    from reverse_mx.advice import Advisor, Line
 
 # What one step deeper in the long output is indented by.
 STEP = "  "

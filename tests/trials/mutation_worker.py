@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import faulthandler
+import importlib
 import json
 import math
 import multiprocessing
@@ -108,7 +109,8 @@ def fails(item: pytest.Item) -> bool:
 
 
 def module_of(file: str) -> dict[str, Any]:
-    return vars(sys.modules[file.removesuffix(".py").replace("/", ".")])
+    # The plugin loads some only where it needs them.
+    return vars(importlib.import_module(file.removesuffix(".py").replace("/", ".")))
 
 
 def rebind(old: Mapping[str, object], new: Mapping[str, object]) -> None:
