@@ -30,7 +30,9 @@ causes          what is behind a lookup that failed, from what others say to the
 spf_cures       whose SPF record is to be mended, and what it should say
 cure            what a cure is: what to do with which record, and whose zone that is in
 server_cures    what mends a name server or an SMTP server
-cures           from a problem's facts to what mends it, in view of all that a run found
+mx_cures        what mends MX records and the addresses of mail hosts
+ptr_cures       what mends the names of an address: PTR, EHLO, greeting
+cures           from a problem's facts to its cures, in view of all that a run found
 advice_wording  cures, causes and what receivers do, in words
 advice          whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
 progress        how far a long run is, on a terminal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import NamedTuple, Optional, Union
 
 from dns.rdatatype import MX, TXT, RdataType
@@ -88,6 +89,15 @@ class Cure(NamedTuple):
     owner: Optional[Name]
     instead: bool = False
     guess: bool = False
+
+
+def instead(cures: Sequence[Cure]) -> list[Cure]:
+    """Return cures as another way than those before them."""
+    return [cure._replace(instead=number == 0) for number, cure in enumerate(cures)]
+
+
+def in_place_of(old: ZoneRecord, new: ZoneRecord, guess: bool = False) -> list[Cure]:
+    return [Cure("fix", new, new.owner, guess=guess), Cure("in place of", old, old.owner)]
 
 
 def _strings(text: str) -> str:

@@ -1,0 +1,221 @@
+"""What mends MX records and the address records of mail hosts, in view of all that a run found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Optional
+
+from dns.rdatatype import CNAME, MX, PTR
+
+from reverse_mx.addresses import unusable_as
+from reverse_mx.answer import Outcome
+from reverse_mx.cure import ADDRESS, NAME, Cure, ZoneRecord, in_place_of, instead
+from reverse_mx.facts import Iprev, MailAddress, MailHost, Role, Subject
+from reverse_mx.generic import why_generic
+from reverse_mx.names import (
+    ARPA,
+    ROOT,
+    Address,
+    Name,
+    is_host_name,
+    is_nobodys,
+    meant_host,
+    rdtype_of,
+)
+from reverse_mx.text import MOST_IN_LINE, show_name
+
+
+class MxCures:
+    """Makes the cures for what is wrong with MX records and their targets."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._holders = hosts_by_address(subjects)
+        self._records: dict[Name, list[MailHost]] = {}
+        self._targets: dict[Name, list[ZoneRecord]] = {}
+        self._iprevs: dict[Address, Iprev] = {}
+        # Domains that say of themselves that they take no mail, beside other MX records.
+        self._null: set[Name] = set()
+        # Names of hosts that mail leaves from, which no change of an MX record helps.
+        self._senders: set[Name] = set()
+        for mx in (subject.mx for subject in subjects if subject.mx is not None):
+            if any(record.exchange == ROOT and not record.preference for record in mx.records):
+                self._null.add(mx.owner)
+        for host in (host for subject in subjects for host in subject.hosts):
+            if host.target.role in (Role.SENDER, Role.HELO) and host.name is not None:
+                self._senders.add(host.name)
+            if host.target.role is Role.MX and host.domain is not None:
+                self._records.setdefault(host.domain, []).append(host)
+                if host.name is not None:
+                    self._targets.setdefault(host.name, []).append(mx_record(host))
+            self._iprevs.update((address.address, address.iprev) for address in host.addresses)
+        self.makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
+            "no-such-domain": _no_such_domain,
+            "implicit-mx": self._implicit_mx,
+            "null-mx": _null_mx,
+            "invalid-mx": self._invalid_mx,
+            "mx-is-alias": self._mx_is_alias,
+            "no-address": self._no_address,
+            "unusable-address": self._unusable_address,
+        }
+
+    def _implicit_mx(self, fact: Subject, _: None) -> list[Cure]:
+        assert fact.mx is not None
+        domain = fact.mx.owner
+        if not any(not unusable_as(address.address) for address in fact.addresses):
+            return [Cure("fix", ZoneRecord(domain, MX, NAME, 10), domain)]
+        record = Cure("fix", ZoneRecord(domain, MX, domain, 10), domain)
+        names = [name.name for address in fact.addresses for name in address.iprev.names]
+        if domain not in names or len(domain.labels) < 4:
+            return [record]
+        looks = "it looks like a host and no mail domain; check it with"
+        return [
+            Cure("fix", f"{looks} --sender {show_name(domain)}", None),
+            record._replace(instead=True),
+        ]
+
+    def _invalid_mx(self, fact: MailHost, _: None) -> list[Cure]:
+        record = mx_record(fact)
+        assert fact.name is not None
+        assert fact.domain is not None
+        if fact.name == ROOT:
+            # Of several that say that there is no mail, one is to be left (RFC 7505, 3).
+            first = record == mx_record(self._records[fact.domain][0])
+            first = first and fact.domain not in self._null
+            if first and all(host.name == ROOT for host in self._records[fact.domain]):
+                return in_place_of(record, record._replace(preference=0))
+            return [Cure("remove", record, record.owner)]
+        meant = meant_host(fact.name, fact.domain)
+        if meant is None and self._is_superfluous(fact):
+            return [Cure("remove", record, record.owner)]
+        return in_place_of(record, record._replace(data=meant or NAME), guess=meant is not None)
+
+    def _mx_is_alias(self, fact: MailHost, _: None) -> list[Cure]:
+        addresses = fact.all_addresses
+        if not addresses:
+            return self._no_address(fact, None)
+        alias, real = fact.names[0], fact.names[-1]
+        possible = is_host_name(real) and not is_nobodys(real) and real != ROOT
+        kept = min([real, alias] if possible else [alias], key=lambda n: self._burden(n, fact))
+        if kept == real:
+            record = mx_record(fact)
+            cures = in_place_of(record, record._replace(data=real))
+        else:
+            own = [ZoneRecord(alias, rdtype_of(a), a) for a in addresses]
+            cures = [Cure("fix", r, alias.parent()) for r in own[:MOST_IN_LINE]]
+            old = ZoneRecord(alias, CNAME, fact.names[1])
+            cures.append(Cure("in place of", old, alias.parent()))
+        missing = [i for i in self._lacking(kept, fact) if is_good(kept, i.address)]
+        added = [Cure("add", ZoneRecord(i.owner, PTR, kept), i.owner) for i in missing]
+        return [*cures, *added[:MOST_IN_LINE]]
+
+    def _burden(self, name: Name, fact: MailHost) -> tuple[int, int]:
+        """Return how many addresses would lose their name for this one: for good, and in all."""
+        lacking = self._lacking(name, fact)
+        return sum(not is_good(name, iprev.address) for iprev in lacking), len(lacking)
+
+    def _lacking(self, name: Name, fact: MailHost) -> list[Iprev]:
+        """Return the ways of the addresses that have another of the host's names, and not this."""
+        iprevs = (self._iprevs[a] for a in fact.all_addresses if a in self._iprevs)
+        named = ((iprev, {name.name for name in iprev.names}) for iprev in iprevs)
+        return [i for i, names in named if name not in names and not names.isdisjoint(fact.names)]
+
+    def _no_address(self, fact: MailHost, _: None) -> list[Cure]:
+        assert fact.name is not None
+        rdtypes = [answer.question.rdtype for answer in fact.answers]
+        host = [Cure("fix", ZoneRecord(fact.name, rdtypes[0], ADDRESS), fact.name)]
+        if fact.aliases:
+            # Asked about the alias, the servers would speak of its target's zone.
+            alias = Cure(
+                "in place of", ZoneRecord(fact.name, CNAME, fact.names[1]), fact.name.parent()
+            )
+            host = [host[0]._replace(owner=fact.name.parent()), alias]
+        if fact.target.role is Role.IMPLICIT_MX:
+            assert fact.domain is not None
+            return [Cure("fix", ZoneRecord(fact.domain, MX, NAME, 10), fact.domain)]
+        exists = all(answer.outcome is Outcome.NODATA for answer in fact.answers)
+        # With -4 or -6 it may well have an address of the other family.
+        sends = fact.target.role is not Role.MX or fact.name in self._senders
+        if sends or (exists and len(rdtypes) == 1):
+            return host
+        records = self._targeting(fact.name)
+        assert fact.domain is not None
+        meant = meant_host(fact.name, fact.domain)
+        if meant is not None and not exists:
+            return [cure for r in records for cure in in_place_of(r, r._replace(data=meant), True)]
+        if self._is_superfluous(fact) and len({record.owner for record in records}) == 1:
+            remove = [Cure("correct or remove", record, record.owner) for record in records]
+            return [*remove, *instead(host)]
+        correct = [Cure("correct", record, record.owner) for record in records]
+        return [*host, *instead(correct)]
+
+    def _targeting(self, name: Name) -> list[ZoneRecord]:
+        """Return the MX records that have a host for their target, as many as fit."""
+        return [*dict.fromkeys(self._targets.get(name, ()))][:MOST_IN_LINE]
+
+    def _is_superfluous(self, fact: MailHost) -> bool:
+        """Tell whether the domain has another MX that mail can be brought to."""
+        return any(
+            not unusable_as(address)
+            for host in self._records.get(fact.domain or ROOT, ())
+            for address in host.all_addresses
+            if host.name != fact.name
+        )
+
+    def _unusable_address(self, fact: MailAddress, _: None) -> list[Cure]:
+        hosts = {host.names[-1]: host for host in self._holders.get(fact.address, ())}
+        cures = []
+        for name, host in [*hosts.items()][:MOST_IN_LINE]:
+            if is_nobodys(name):
+                cures += [Cure("correct", r, r.owner) for r in self._targeting(name)]
+                continue
+            others = any(not unusable_as(address) for address in host.all_addresses)
+            action = "remove" if others else "replace by a public address"
+            record = ZoneRecord(name, rdtype_of(fact.address), fact.address)
+            cures.append(Cure(action, record, name))
+        return cures
+
+
+def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
+    assert fact.mx is not None
+    domain = fact.mx.owner
+    return [
+        Cure("fix", "the name, if it is misspelt", None),
+        Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True),
+    ]
+
+
+def _null_mx(fact: Subject, _: None) -> list[Cure]:
+    assert fact.mx is not None
+    domain = fact.mx.owner
+    (record,) = fact.mx.records
+    return [
+        Cure("fix, if it is to take mail", ZoneRecord(domain, MX, NAME, 10), domain),
+        Cure("in place of", ZoneRecord(domain, MX, ROOT, record.preference), domain),
+    ]
+
+
+def hosts_by_address(subjects: Iterable[Subject]) -> dict[Address, list[MailHost]]:
+    """Return the hosts with a name that have each address."""
+    holders: dict[Address, list[MailHost]] = {}
+    for host in (host for subject in subjects for host in subject.hosts if host.name is not None):
+        for address in host.all_addresses:
+            holders.setdefault(address, []).append(host)
+    return holders
+
+
+def mx_record(fact: MailHost) -> ZoneRecord:
+    assert fact.domain is not None
+    assert fact.name is not None
+    return ZoneRecord(fact.domain, MX, fact.name, fact.target.preference)
+
+
+def is_good(name: Name, address: Optional[Address] = None) -> bool:
+    """Tell whether a name is one that a mail host may well have."""
+    return (
+        len(name.labels) > 2
+        and is_host_name(name)
+        and not any(b"_" in label for label in name.labels)
+        and not name.is_subdomain(ARPA)
+        and not is_nobodys(name)
+        and not (address is not None and why_generic(name, address))
+    )
