@@ -81,13 +81,13 @@ class Advisor:
         self._opinions: dict[Question, Opinion] = {}
         self._newer: dict[Question, Newer] = {}
         self._told: set[object] = set()
-        self._deaf = False
+        self._heard = True
 
     def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
         """Ask what the cures of problems take to be told, in a run that found the subjects."""
         subjects = list(subjects)
         self._cures = Cures(subjects)
-        self._deaf = all(answer.silence for answer in self._lookups.answers)
+        self._heard = any(not answer.silence for answer in self._lookups.answers)
         # Facts are many and large to compare, and each is of one subject.
         whose = {id(fact): number for number, s in enumerate(subjects) for _, fact in s.facts}
         of_each: dict[Optional[int], list[Problem]] = {}
@@ -135,10 +135,10 @@ class Advisor:
                 yield Line(self._wording.newer(self._newer[answer.question]), prose=True)
         yield from self._cure_lines(self._cures.of(problem))
         edge = problem.about if isinstance(problem.about, Edge) else None
-        if edge is not None and self._deaf:
-            if "deaf" not in self._told:
-                yield Line(f"cause: {self._wording.cause(Opinion(Cause.DEAF, (), ()))}", prose=True)
-            self._told.add("deaf")
+        if edge is not None and not self._heard:
+            if Cause.SILENT_RESOLVER not in self._told:
+                yield from self._opinion_lines(Opinion(Cause.SILENT_RESOLVER, (), ()))
+            self._told.add(Cause.SILENT_RESOLVER)
             return
         opinion = self._opinions.get(edge.answer.question) if edge is not None else None
         if opinion is not None:

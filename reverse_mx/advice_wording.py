@@ -137,7 +137,7 @@ _EXCLUDED = {
 
 _CAUSES = {
     Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
-    Cause.DEAF: "no resolver answered any question: is it right, running, reachable?",
+    Cause.SILENT_RESOLVER: "no resolver answers: is it right, running, reachable?",
     Cause.REFUSES: "the resolver refuses this host; whoever runs it has to let it ask (access"
     " list), or -s names another",
     Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only:"

@@ -28,7 +28,7 @@ class Cause(enum.Enum):
 
     UNKNOWN = enum.auto()
     NO_TIME = enum.auto()
-    DEAF = enum.auto()
+    SILENT_RESOLVER = enum.auto()
     REFUSES = enum.auto()
     NO_RESOLVER = enum.auto()
     NO_TCP = enum.auto()
@@ -151,7 +151,7 @@ def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
     if not unchecked.tries:
         return Cause.NO_TIME
     if root.silence and failed.silence:
-        return Cause.DEAF
+        return Cause.SILENT_RESOLVER
     # What failed only once may have failed by chance.
     again = failed.bogus or failed.tries > 1
     if not unchecked.failed and failed.outcome is Outcome.FAILURE and again:

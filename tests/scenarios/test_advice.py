@@ -1014,8 +1014,16 @@ def test_resolver_that_answers_nothing_is_the_cause(plugin: Plugin, verbosity: s
     with NameServer("! * * drop") as server:
         output = plugin.ask(server, verbosity, "-t", "2", "-d", "example.com", "example.net")
     told = long_output(output)
-    cause = "cause: no resolver answered any question: is it right, running, reachable?"
+    cause = "cause: no resolver answers: is it right, running, reachable?"
     assert (told.count(cause), told.count("meanwhile: ")) == (1, 0)
+
+
+def test_resolver_that_falls_silent_is_the_cause(plugin: Plugin) -> None:
+    with NameServer(zone(MAIL + "! 192.0.2.25 PTR drop\n! . NS drop")) as server:
+        output = plugin.ask(server, "-v", "-t", "4", "-d", "example.com")
+    assert (
+        "cause: no resolver answers: is it right, running, reachable? meanwhile: deferred by"
+    ) in long_output(output)
 
 
 def test_cause_that_there_was_no_time_for_says_so(plugin: Plugin) -> None:
