@@ -44,7 +44,7 @@ _RANK = {finding: rank for rank, finding in enumerate(("dns-failure", "dns-timeo
 MOST_LINES = 13
 
 
-class Line(NamedTuple):
+class AdviceLine(NamedTuple):
     """A line of advice; ``depth`` is how deep it hangs, and ``prose`` what may be wrapped."""
 
     text: str
@@ -129,10 +129,10 @@ class Advisor:
         self._opinions.update(zip(failed, await opinions))
         self._newer.update({n.old.question: n for n in await newer if n is not None})
 
-    def lines(self, problem: Problem) -> Iterator[Line]:
+    def lines(self, problem: Problem) -> Iterator[AdviceLine]:
         for answer in _rests_on(problem):
             if answer.question in self._newer:
-                yield Line(self._wording.newer(self._newer[answer.question]), prose=True)
+                yield AdviceLine(self._wording.newer(self._newer[answer.question]), prose=True)
         yield from self._cure_lines(self._cures.of(problem))
         edge = problem.about if isinstance(problem.about, Edge) else None
         if edge is not None and not self._heard:
@@ -151,22 +151,22 @@ class Advisor:
         addresses = [address for answer in answers for address in answer.addresses]
         return bool(addresses) and not any(map(unusable_as, addresses))
 
-    def _cure_lines(self, wanted: Sequence[Cure]) -> Iterator[Line]:
+    def _cure_lines(self, wanted: Sequence[Cure]) -> Iterator[AdviceLine]:
         cures = [self._known(cure) for cure in wanted if not self._barrier(cure)]
         if cures and self._told.issuperset(cures):
             if not isinstance(cures[0].what, Hint):
-                yield Line(f"{cures[0].action}: as above")
+                yield AdviceLine(f"{cures[0].action}: as above")
             return
         for number, cure in enumerate(cures):
             self._told.add(cure)
             text = f"{'or ' * (cure.instead and number > 0)}{self._wording.cure(cure)}"
-            yield Line(text, prose=isinstance(cure.what, Hint))
+            yield AdviceLine(text, prose=isinstance(cure.what, Hint))
             zone = self._zone_of(cure)
             following = cures[number + 1 : number + 2]
             if zone is not None and zone not in [self._zone_of(c) for c in following]:
                 yield from self._zone_lines(zone)
         for barrier in dict.fromkeys(filter(None, map(self._barrier, wanted))):
-            yield Line(barrier, prose=True)
+            yield AdviceLine(barrier, prose=True)
 
     def _zone_of(self, cure: Cure) -> Optional[Zone]:
         return self._zones.get(cure.owner) if cure.owner is not None else None
@@ -207,7 +207,7 @@ class Advisor:
             return f"{shown} is not registered: whoever registers it {gets}"
         return ""
 
-    def _meanwhile(self, problem: Problem, stage: str) -> Iterator[Line]:
+    def _meanwhile(self, problem: Problem, stage: str) -> Iterator[AdviceLine]:
         scored = self._scores(problem)
         if not problem.finding or (problem.finding, stage, scored) in self._told:
             return
@@ -221,7 +221,7 @@ class Advisor:
         for score in scored:
             reactions.append(Reaction(score.filter, "", f"scores {score}"))
         if reactions:
-            yield Line(f"meanwhile: {'; '.join(in_short(reactions))}", prose=True)
+            yield AdviceLine(f"meanwhile: {'; '.join(in_short(reactions))}", prose=True)
 
     @staticmethod
     def _scores(problem: Problem) -> tuple[Score, ...]:
@@ -250,46 +250,47 @@ class Advisor:
             if _RANK[finding] < _RANK[problem.finding]
         )
 
-    def _zone_lines(self, zone: Zone) -> Iterator[Line]:
+    def _zone_lines(self, zone: Zone) -> Iterator[AdviceLine]:
         name = self._wording.name(zone.name)
         if zone.name == ROOT:
             return
         if zone.name in self._told:
-            yield Line(f"in: zone {name}, see above")
+            yield AdviceLine(f"in: zone {name}, see above")
             return
         self._told.add(zone.name)
         if zone.soa is not None and is_reverse_registrys(zone.name, zone.soa.rname):
             # It edits no PTR records, and has other things to do than to answer mail about them.
-            yield Line(f"in: zone {name}, which is a registry's")
-            yield Line("the address's provider has its part delegated, and changes it", 1)
+            yield AdviceLine(f"in: zone {name}, which is a registry's")
+            yield AdviceLine("the address's provider has its part delegated, and changes it", 1)
             return
         contact = contact_of(zone)
-        yield Line(f"in: zone {name}{', contact ' * bool(contact)}{contact}")
+        yield AdviceLine(f"in: zone {name}{', contact ' * bool(contact)}{contact}")
         if is_private_reverse(zone.name):
-            yield Line("the zone of a private network, so your own", 1)
+            yield AdviceLine("the zone of a private network, so your own", 1)
         elif _is_classless(zone.name):
-            yield Line("delegated (RFC 2317): whoever runs its name servers changes it", 1)
+            yield AdviceLine("delegated (RFC 2317): whoever runs its name servers changes it", 1)
         elif _is_providers(zone.name):
-            yield Line("nothing below it is delegated: the address's provider changes it", 1)
+            yield AdviceLine("nothing below it is delegated: the address's provider changes it", 1)
         elif zone.name.is_subdomain(ARPA):
-            yield Line("a reverse zone: as a rule the address's provider changes it", 1)
+            yield AdviceLine("a reverse zone: as a rule the address's provider changes it", 1)
         servers = [
             f"{self._wording.name(server.name)} ({', '.join(map(str, server.addresses)) or '?'})"
             for server in zone.servers
         ]
         if servers:
-            yield Line(f"name servers: {in_line(servers, ', ')}", 1)
+            yield AdviceLine(f"name servers: {in_line(servers, ', ')}", 1)
 
-    def _opinion_lines(self, opinion: Opinion) -> Iterator[Line]:
+    def _opinion_lines(self, opinion: Opinion) -> Iterator[AdviceLine]:
         for asked in opinion.asked:
-            yield Line(f"asked themselves, the servers of {self._wording.name(asked.zone.name)}:")
+            zone = self._wording.name(asked.zone.name)
+            yield AdviceLine(f"asked themselves, the servers of {zone}:")
             for answer in asked.answers[:MOST_LINES]:
-                yield Line(f"{self._wording.server(answer)} {_said(answer)}", 1)
+                yield AdviceLine(f"{self._wording.server(answer)} {_said(answer)}", 1)
             if len(asked.answers) > MOST_LINES:
-                yield Line("...", 1)
+                yield AdviceLine("...", 1)
         cause = self._wording.cause(opinion)
         if cause:
-            yield Line(f"cause: {cause}", prose=True)
+            yield AdviceLine(f"cause: {cause}", prose=True)
 
 
 def _rests_on(problem: Problem) -> tuple[Answer, ...]:

@@ -39,7 +39,7 @@ from reverse_mx.wording import (
 from reverse_mx.zone_facts import ZoneAnswers
 
 if TYPE_CHECKING:
-    from reverse_mx.advice import Advisor, Line
+    from reverse_mx.advice import AdviceLine, Advisor
 
 # What one step deeper in the long output is indented by.
 STEP = "  "
@@ -58,7 +58,7 @@ class Counsel:
         except Exception as error:
             self.failure = fault(error)
 
-    def lines(self, problem: Problem) -> list[Line]:
+    def lines(self, problem: Problem) -> list[AdviceLine]:
         try:
             return list(self._advisor.lines(problem))
         except Exception as error:

@@ -13,7 +13,7 @@ from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.findings import LeftOut, Problem
 from reverse_mx.generic import why_generic
 from reverse_mx.names import ARPA, ROOT, Name, address_in_letters, has_domain_twice
-from reverse_mx.smtp_reply import Ending
+from reverse_mx.smtp_reply import GreetingEnd
 from reverse_mx.spf_record import (
     MOST_SPF_LOOKUPS,
     MOST_SPF_TERMS,
@@ -285,7 +285,7 @@ class Sentences(Wording):
         greeting = fact.greeting
         assert greeting is not None
         text = show_greeting(greeting)
-        if greeting.ending is Ending.WHOLE:
+        if greeting.ending is GreetingEnd.WHOLE:
             said = f"{'refuses this client' if greeting.refusal else 'greets'} with {text}"
         elif greeting.octets.strip():
             said = f"said {text}, no whole greeting ({ending(greeting)})"

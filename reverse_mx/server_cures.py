@@ -13,7 +13,7 @@ from dns.rdatatype import NS
 from reverse_mx.cure import Cure, Delegate, Hint, Reload, ZoneRecord
 from reverse_mx.facts import MailAddress
 from reverse_mx.names import Name
-from reverse_mx.smtp_reply import Ending
+from reverse_mx.smtp_reply import GreetingEnd
 from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers, is_newer
 
 
@@ -60,7 +60,7 @@ def _names(answers: Iterable[ServerAnswer]) -> tuple[Name, ...]:
 
 def smtp_silent(fact: MailAddress, _: None) -> list[Cure]:
     assert fact.greeting is not None
-    waited = fact.greeting.ending is Ending.SILENCE
+    waited = fact.greeting.ending is GreetingEnd.SILENCE
     return _hints(*((Hint.PAUSE, Hint.TLS) if waited else (Hint.CLOSES,)))
 
 
@@ -74,9 +74,9 @@ def smtp_failure(fact: MailAddress, _: None) -> list[Cure]:
         return _hints(Hint.LISTEN if refused else Hint.WAY)
     if greeting.garbled and greeting.lines:
         return _hints(Hint.REWRITTEN)
-    if greeting.lines and greeting.ending is Ending.SILENCE:
+    if greeting.lines and greeting.ending is GreetingEnd.SILENCE:
         return _hints(Hint.PAUSE)
-    return _hints(Hint.CLOSES if greeting.ending is Ending.ERROR else Hint.NO_SMTP)
+    return _hints(Hint.CLOSES if greeting.ending is GreetingEnd.ERROR else Hint.NO_SMTP)
 
 
 def _hints(*hints: Hint) -> list[Cure]:
@@ -88,7 +88,7 @@ def dns_timeout(fact: object, about: object) -> list[Cure]:
         return []
     assert isinstance(fact, MailAddress)
     assert fact.greeting is not None
-    no_way = fact.greeting.ending is Ending.NO_WAY
+    no_way = fact.greeting.ending is GreetingEnd.NO_WAY
     return _hints(Hint.NO_IPV6) if no_way and fact.address.version == 6 else []
 
 

@@ -11,7 +11,7 @@ from typing import Optional
 from reverse_mx.lines import Lines
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.names import Address
-from reverse_mx.smtp_reply import Ending, Greeting, ReplyReader
+from reverse_mx.smtp_reply import Greeting, GreetingEnd, ReplyReader
 
 # SMTP connections open at once, of a run and of one domain, and octets of a greeting (RFC 5321,
 # 4.5.3.1.5 has 512 a line).
@@ -103,7 +103,7 @@ class Conversation:
             pass  # the connection is on its way
         except OSError as error:
             own = error.errno in NO_WAY
-            self.end(Ending.NO_WAY if own else Ending.ERROR, error.errno or 0)
+            self.end(GreetingEnd.NO_WAY if own else GreetingEnd.ERROR, error.errno or 0)
 
     def _writable(self) -> None:
         assert self._socket is not None
@@ -112,7 +112,7 @@ class Conversation:
         self._connected = error in (0, errno.ECONNRESET)
         if error:
             # A router's word that it knows no such network says nothing of a mail host in it.
-            self.end(Ending.NO_WAY if error == errno.ENETUNREACH else Ending.ERROR, error)
+            self.end(GreetingEnd.NO_WAY if error == errno.ENETUNREACH else GreetingEnd.ERROR, error)
             return
         self._loop.watch(self._socket, selectors.EVENT_READ, self._readable)
 
@@ -123,15 +123,15 @@ class Conversation:
         except BlockingIOError:
             return
         except OSError as error:
-            self.end(Ending.ERROR, error.errno or 0)
+            self.end(GreetingEnd.ERROR, error.errno or 0)
             return
         if not octets:
-            self.end(Ending.CLOSED)
+            self.end(GreetingEnd.CLOSED)
         elif self._reply.feed(octets):
             self._quit()
-            self.end(Ending.WHOLE)
+            self.end(GreetingEnd.WHOLE)
         elif len(self._reply.octets) > MOST_GREETING:
-            self.end(Ending.TOO_LONG)
+            self.end(GreetingEnd.TOO_LONG)
 
     def _quit(self) -> None:
         assert self._socket is not None
@@ -144,13 +144,13 @@ class Conversation:
             given = self._loop.now() - self._asked
             late = self._started - self._asked > TURN_SHARE * given
             self._started = None if late else self._started
-        self.end(Ending.SILENCE)
+        self.end(GreetingEnd.SILENCE)
 
-    def end(self, ending: Ending, error: int = 0) -> None:
+    def end(self, ending: GreetingEnd, error: int = 0) -> None:
         if self._socket is not None:
             self._loop.close(self._socket)
             self._socket = None
-        tried = self._started is not None and ending is not Ending.NO_WAY
+        tried = self._started is not None and ending is not GreetingEnd.NO_WAY
         seconds = self._loop.now() - self._started if tried and self._started is not None else None
         octets = bytes(self._reply.octets)
         self.promise.settle(Greeting(self._connected, octets, ending, error, seconds))

@@ -51,7 +51,7 @@ class ReplyReader:
         return False
 
 
-class Ending(enum.Enum):
+class GreetingEnd(enum.Enum):
     """What ended the wait for an SMTP greeting.
 
     ``NO_WAY`` is a lack of the host that waits: it has no route, or none that it may use.
@@ -74,7 +74,7 @@ class Greeting(Value):
 
     connected: bool
     octets: bytes
-    ending: Ending
+    ending: GreetingEnd
     error: int = 0
     seconds: Optional[float] = None
 
@@ -92,12 +92,12 @@ class Greeting(Value):
     @property
     def silent(self) -> bool:
         """Whether the connection was established and then nothing came."""
-        return self.connected and not self.octets.strip() and self.ending is not Ending.ERROR
+        return self.connected and not self.octets.strip() and self.ending is not GreetingEnd.ERROR
 
     @property
     def ready(self) -> bool:
         """Whether the server is ready for mail: it says so in every line."""
-        return self.ending is Ending.WHOLE and {line.code for line in self.lines} == {220}
+        return self.ending is GreetingEnd.WHOLE and {line.code for line in self.lines} == {220}
 
     @property
     def refusal(self) -> int:

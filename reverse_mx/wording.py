@@ -18,7 +18,7 @@ from reverse_mx.names import (
     Name,
 )
 from reverse_mx.smtp import MOST_GREETING
-from reverse_mx.smtp_reply import Ending, Greeting
+from reverse_mx.smtp_reply import Greeting, GreetingEnd
 from reverse_mx.spf_record import (
     SpfLarge,
     SpfLeftOut,
@@ -209,7 +209,7 @@ def show_greeting(greeting: Greeting) -> str:
 
 def untried(greeting: Greeting) -> str:
     """Return why nothing was learnt of an SMTP server."""
-    if greeting.ending is Ending.NO_WAY:
+    if greeting.ending is GreetingEnd.NO_WAY:
         return f"as there is no way to it from here ({ending(greeting)})"
     return "the time was up"
 
@@ -217,12 +217,12 @@ def untried(greeting: Greeting) -> str:
 def ending(greeting: Greeting) -> str:
     """Return why there is no whole greeting."""
     return {
-        Ending.WHOLE: "",
-        Ending.SILENCE: f"waited {greeting.seconds or 0.0:.1f} s",
-        Ending.CLOSED: "it closed the connection",
-        Ending.ERROR: os_reason(greeting.error),
-        Ending.NO_WAY: os_reason(greeting.error),
-        Ending.TOO_LONG: f"the greeting has more than {MOST_GREETING} octets",
+        GreetingEnd.WHOLE: "",
+        GreetingEnd.SILENCE: f"waited {greeting.seconds or 0.0:.1f} s",
+        GreetingEnd.CLOSED: "it closed the connection",
+        GreetingEnd.ERROR: os_reason(greeting.error),
+        GreetingEnd.NO_WAY: os_reason(greeting.error),
+        GreetingEnd.TOO_LONG: f"the greeting has more than {MOST_GREETING} octets",
     }[greeting.ending]
 
 
