@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reverse_mx.names import Name
+from reverse_mx.names import Name, letters
 
 
 class Score(NamedTuple):
@@ -105,11 +105,6 @@ def scores(name: Name) -> tuple[Score, ...]:
     level = max((find.level for find in rspamd(text)), default=0)
     found = [Score("Rspamd", f"HFILTER_HOSTNAME_{level}", RSPAMD_POINTS[level])] if level else []
     return (*found, *[RDNS_DYNAMIC][: any(True for _ in spamassassin(text))])
-
-
-def letters(name: Name) -> str:
-    """Return a name in letters, without the final dot."""
-    return b".".join(name.labels[:-1]).decode("latin-1")
 
 
 def rspamd(text: str) -> Iterator[Find]:

@@ -6,8 +6,8 @@ import re
 from string import ascii_letters
 from typing import NamedTuple, Optional
 
-from reverse_mx.filters import WORDS, Score, letters, rspamd, scores, spamassassin
-from reverse_mx.names import Address, Name, is_registrys, spells_address
+from reverse_mx.filters import WORDS, Score, rspamd, scores, spamassassin
+from reverse_mx.names import Address, Name, is_registrys, letters, spells_address
 
 # A host of any kind may be called so; only with a number it is one of many.
 _OF_ANY = "host"

@@ -90,9 +90,14 @@ def is_private_reverse(name: Name) -> bool:
     )
 
 
+def letters(name: Name) -> str:
+    """Return a name as it is written, a letter for each octet, without the final dot."""
+    return b".".join(name.labels[:-1]).decode("latin-1")
+
+
 def address_in_letters(name: Name) -> Optional[Address]:
     """Return the IP address that a name spells, if it is one and no name."""
-    return parse_address(b".".join(name.labels[:-1]).decode("latin-1").strip("[]"))
+    return parse_address(letters(name).strip("[]"))
 
 
 def parse_address(text: str) -> Optional[Address]:
@@ -114,8 +119,8 @@ def spells_address(name: Name, address: Address) -> bool:
     each without, or the last octet in a label before the others; hexadecimal digits in either order
     with dots or dashes between them or without; the groups of an IPv6 address, also compressed.
     """
-    text = _letters(name)
-    if spells_decimally(name, address):
+    text = letters(name).lower()
+    if _spells_decimally(text, address):
         return True
     pairs = [f"{octet:02x}" for octet in address.packed]
     if address.version == 4:
@@ -136,11 +141,10 @@ def spells_address(name: Name, address: Address) -> bool:
     return False
 
 
-def spells_decimally(name: Name, address: Address) -> bool:
-    """Tell whether a name spells out the octets of an IPv4 address in decimal digits."""
+def _spells_decimally(text: str, address: Address) -> bool:
+    """Tell whether a text spells out the octets of an IPv4 address in decimal digits."""
     if address.version == 6:
         return False
-    text = _letters(name)
     octets = list(address.packed)
     for run in re.findall(r"[0-9._-]+", text):
         numbers = [int(number) for number in re.findall(r"[0-9]+", run)]
@@ -150,10 +154,6 @@ def spells_decimally(name: Name, address: Address) -> bool:
     split = rf"{last}\.[a-z]*[._-]?{first}[._-]{second}[._-]{third}"
     padded = ["".join(f"{octet:03}" for octet in order) for order in (octets, octets[::-1])]
     return any(re.search(rf"(?<!\d){form}(?!\d)", text) for form in (split, *padded))
-
-
-def _letters(name: Name) -> str:
-    return b".".join(name.labels).decode("latin-1").lower()
 
 
 def _has_whole_parts(parts: Sequence[str], spelling: str) -> bool:
