@@ -14,7 +14,7 @@ from dns.rdatatype import TXT
 from reverse_mx.cure import Cure, ZoneRecord
 from reverse_mx.facts import SpfFacts, Subject
 from reverse_mx.findings import Problem
-from reverse_mx.mx_cures import MxCures
+from reverse_mx.mx_cures import MxCures, hosts_by_address
 from reverse_mx.ptr_cures import PtrCures
 from reverse_mx.server_cures import (
     dns_timeout,
@@ -33,9 +33,10 @@ class Cures:
 
     def __init__(self, subjects: Iterable[Subject]) -> None:
         subjects = list(subjects)
+        holders = hosts_by_address(subjects)
         self._makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
-            **MxCures(subjects).makers,
-            **PtrCures(subjects).makers,
+            **MxCures(subjects, holders).makers,
+            **PtrCures(subjects, holders).makers,
             "inconsistent-ptr": inconsistent,
             "inconsistent-mx": inconsistent,
             "inconsistent-address": inconsistent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from dns.rdatatype import CNAME, MX, PTR
@@ -28,8 +28,11 @@ from reverse_mx.text import MOST_IN_LINE, show_name
 class MxCures:
     """Makes the cures for what is wrong with MX records and their targets."""
 
-    def __init__(self, subjects: Sequence[Subject]) -> None:
-        self._holders = hosts_by_address(subjects)
+    def __init__(
+        self, subjects: Sequence[Subject], holders: Mapping[Address, Sequence[MailHost]]
+    ) -> None:
+        """``holders`` are the hosts that have each address."""
+        self._holders = holders
         self._records: dict[Name, list[MailHost]] = {}
         self._targets: dict[Name, list[ZoneRecord]] = {}
         self._iprevs: dict[Address, Iprev] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
 from dns.rdatatype import CNAME, PTR
@@ -10,7 +10,7 @@ from dns.rdatatype import CNAME, PTR
 from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, instead
 from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, Subject
 from reverse_mx.generic import why_generic
-from reverse_mx.mx_cures import hosts_by_address, is_good, mx_record
+from reverse_mx.mx_cures import is_good, mx_record
 from reverse_mx.names import Address, Name, is_nobodys, is_related, rdtype_of, reverse_name
 from reverse_mx.text import MOST_IN_LINE, show_name
 
@@ -18,8 +18,11 @@ from reverse_mx.text import MOST_IN_LINE, show_name
 class PtrCures:
     """Makes the cures for what is wrong with the names that an address has, or gives itself."""
 
-    def __init__(self, subjects: Sequence[Subject]) -> None:
-        self._holders = hosts_by_address(subjects)
+    def __init__(
+        self, subjects: Sequence[Subject], holders: Mapping[Address, Sequence[MailHost]]
+    ) -> None:
+        """``holders`` are the hosts that have each address."""
+        self._holders = holders
         # What is said in EHLO from an address.
         self._said: dict[Address, set[Name]] = {}
         for address in (address for subject in subjects for address in subject.addresses):
