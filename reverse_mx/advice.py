@@ -73,6 +73,7 @@ class Advisor:
         self._zone_servers = zone_servers
         self._wording = wording
         self._deadline = deadline
+        self._causes = Causes(lookups, zone_servers)
         self._cures = Cures(())
         self._found: dict[Address, set[tuple[str, str]]] = {}
         self._zones: dict[Name, Optional[Zone]] = {}
@@ -83,16 +84,19 @@ class Advisor:
         self._told: set[object] = set()
         self._heard = True
 
-    def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
-        """Ask what the cures of problems take to be told, in a run that found the subjects."""
-        subjects = list(subjects)
+    def inquire(
+        self, problems: Iterable[tuple[Optional[Subject], Problem]], subjects: Iterable[Subject]
+    ) -> None:
+        """Ask what the cures of problems take to be told, in a run that found the subjects.
+
+        With each problem comes a subject that has it, if one has, which it is asked about for.
+        """
         self._cures = Cures(subjects)
         self._heard = any(not answer.silence for answer in self._lookups.answers)
-        # Facts are many and large to compare, and each is of one subject.
-        whose = {id(fact): number for number, s in enumerate(subjects) for _, fact in s.facts}
-        of_each: dict[Optional[int], list[Problem]] = {}
-        for problem in problems:
-            of_each.setdefault(whose.get(id(problem.fact)), []).append(problem)
+        # A subject is large to compare, and there is one object for each.
+        of_each: dict[int, list[Problem]] = {}
+        for subject, problem in problems:
+            of_each.setdefault(id(subject), []).append(problem)
         inquiries = [self._lines.queue(self._ask(own)) for own in of_each.values()]
         self._lines.loop.run(side_by_side(inquiries), self._deadline)
 
@@ -116,11 +120,10 @@ class Advisor:
                 failed[problem.about.answer.question] = problem.about.answer
             doubted.update(dict.fromkeys(_rests_on(problem)))
 
-        causes = Causes(self._lookups, self._zone_servers)
         zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
-        opinions = start(side_by_side(causes.opinion(answer) for answer in failed.values()))
+        opinions = start(side_by_side(self._causes.opinion(answer) for answer in failed.values()))
         hosts = start(side_by_side(self._is_usable(name) for name in guesses))
-        newer = start(side_by_side(causes.newer(answer) for answer in doubted))
+        newer = start(side_by_side(self._causes.newer(answer) for answer in doubted))
         self._zones.update(zip(owners, await zones))
         for owner in owners:
             answer = await self._lookups.ask(owner, SOA, unchecked=True)

@@ -52,7 +52,9 @@ class Counsel:
         self.failure = ""
         self._advisor = advisor
 
-    def inquire(self, problems: Iterable[Problem], subjects: Iterable[Subject]) -> None:
+    def inquire(
+        self, problems: Iterable[tuple[Optional[Subject], Problem]], subjects: Iterable[Subject]
+    ) -> None:
         try:
             self._advisor.inquire(problems, subjects)
         except Exception as error:
@@ -83,8 +85,11 @@ class Check(nagiosplugin.Check):
         self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
         if self._counsel is None:
             return
-        problems = (entry.problem for entry in entries_of(self.results))
-        bad = [problem for problem in problems if problem.state is not Ok]
+        bad = [
+            (entry.subjects[0] if entry.subjects else None, entry.problem)
+            for entry in entries_of(self.results)
+            if entry.problem.state is not Ok
+        ]
         if bad:
             status = status_line(self.state, self.summary_str)
             self._ending.know(status, self.exitcode, " ".join(self.perfdata))
