@@ -298,21 +298,20 @@ class ReverseMX(nagiosplugin.Resource):
         self._senders = senders
         self._walk = walk
         self._lines = lines
-        self._loop = lines.loop
         self._deadline = deadline
         self._own = own
         self._reverse = reverse
         self._progress = progress
 
     def probe(self) -> Generator[nagiosplugin.Metric, None, None]:
-        started = self._loop.now()
+        started = self._lines.loop.now()
         walks = [
             *(self._walk.domain(domain) for domain in self._domains),
             *(self._walk.sender(sender) for sender in self._senders),
         ]
         whole = side_by_side(self._counted(walk) for walk in walks)
-        subjects = self._loop.run(whole, self._deadline)
-        seconds = self._loop.now() - started
+        subjects = self._lines.loop.run(whole, self._deadline)
+        seconds = self._lines.loop.now() - started
         self._progress.clear()
         for subject in subjects:
             for kind, fact in subject.facts:
