@@ -84,6 +84,7 @@ def ends_in_time(output: Output, timeout: float) -> bool:
 # What a run is at
 
 FOR_EVER = "def for_ever(*_):\n    while True: pass\n"
+ADVISOR = "from reverse_mx.advice import Advisor\n"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_worst_that_was_judged_by_then_is_the_verdict(program: Program, tmp_path
 
 
 def test_verdict_does_not_wait_for_the_advice(program: Program, tmp_path: Path) -> None:
-    slow = broken(program, tmp_path, FOR_EVER + "plugin.Advisor.inquire = for_ever")
+    slow = broken(program, tmp_path, f"{FOR_EVER}{ADVISOR}Advisor.inquire = for_ever")
     with NameServer(NO_PTR) as server:
         output = slow.ask(server, "-d", "example.com", "-t", "3", "-v")
     assert output.status == CRITICAL
@@ -153,7 +154,7 @@ def test_status_line_does_not_wait_for_the_output_to_be_put_together(
 def test_verdict_and_chain_stand_without_advice_that_fails(
     program: Program, tmp_path: Path, what: str
 ) -> None:
-    change = f"def fail(*_): raise ValueError('a|b')\nplugin.Advisor.{what} = fail"
+    change = f"def fail(*_): raise ValueError('a|b')\n{ADVISOR}Advisor.{what} = fail"
     failing = broken(program, tmp_path, change)
     with NameServer(NO_PTR) as server:
         output = failing.ask(server, "-d", "example.com", "-v")
