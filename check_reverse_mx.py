@@ -53,7 +53,7 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx"
 
 import gc
 from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 # Loading makes no garbage, but so many objects that looking for it costs a tenth of a check.
 gc.disable()
@@ -88,6 +88,8 @@ except Exception as missing:
     )
 gc.freeze()
 gc.enable()
+if TYPE_CHECKING:
+    from reverse_mx.advice import Advisor
 
 __version__ = "0.1.0"
 
@@ -427,13 +429,15 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
 
         progress = Progress(sys.stderr, len(domains) + len(senders), is_sound)
         loop.while_waiting = progress.show
-        counsel = None
-        if options.verbose:
+
+        def advisor() -> Advisor:
             # Loading it is a twenty-fifth of a check, which most do without.
             from reverse_mx.advice import Advisor
             from reverse_mx.advice_wording import AdviceWording
 
-            counsel = Counsel(Advisor(lines, lookups, zone_servers, AdviceWording(idn), deadline))
+            return Advisor(lines, lookups, zone_servers, AdviceWording(idn), deadline)
+
+        counsel = Counsel(advisor) if options.verbose else None
         check = Check(
             ending,
             counsel,

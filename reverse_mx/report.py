@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 import nagiosplugin
@@ -46,23 +46,26 @@ STEP = "  "
 
 
 class Counsel:
-    """What an advisor says, who may fail: the verdict stands without."""
+    """What an advisor says, who may fail, or not be there: the verdict stands without."""
 
-    def __init__(self, advisor: Advisor) -> None:
+    def __init__(self, advisor: Callable[[], Advisor]) -> None:
+        """``advisor`` gives one, when there is a problem."""
         self.failure = ""
-        self._advisor = advisor
+        self._find = advisor
+        self._advisor: Optional[Advisor] = None
 
     def inquire(
         self, problems: Iterable[tuple[Optional[Subject], Problem]], subjects: Iterable[Subject]
     ) -> None:
         try:
+            self._advisor = self._find()
             self._advisor.inquire(problems, subjects)
         except Exception as error:
             self.failure = fault(error)
 
     def lines(self, problem: Problem) -> list[AdviceLine]:
         try:
-            return list(self._advisor.lines(problem))
+            return list(self._advisor.lines(problem)) if self._advisor is not None else []
         except Exception as error:
             # What failed first may be the cause of this.
             self.failure = self.failure or fault(error)

@@ -167,6 +167,21 @@ def test_verdict_and_chain_stand_without_advice_that_fails(
     assert (output.code, output.stderr) == (2, "")
 
 
+def test_verdict_and_chain_stand_without_advice_that_cannot_be_loaded(
+    program: Program, tmp_path: Path
+) -> None:
+    failing = broken(program, tmp_path, 'sys.modules["reverse_mx.advice"] = None')
+    with NameServer(NO_PTR) as server:
+        output = failing.ask(server, "-d", "example.com", "-v")
+    assert output.status == CRITICAL
+    said = "the advice failed: a fault of the plugin, please report it: ModuleNotFoundError in"
+    assert [line.partition(" check_reverse_mx")[0] for line in output.long if "failed" in line] == [
+        said
+    ]
+    assert "  MX 10 mail.example.com" in output.long
+    assert (output.code, output.stderr) == (2, "")
+
+
 def test_fault_of_the_plugin_is_one_line_without_words_of_others(
     program: Program, tmp_path: Path
 ) -> None:
