@@ -14,6 +14,8 @@ from tests.helpers.loopback import bring_up
 
 # An address at which a test may have a zone's own name server: at loopback none is asked.
 AUTHORITY = "192.0.2.53"
+# With each of them come all of the network of its class.
+ADDRESSES = ("127.0.0.1", AUTHORITY, "10.0.0.53", "198.51.100.53")
 ALONE = "REVERSE_MX_TESTS_ARE_ALONE"
 
 
@@ -33,4 +35,4 @@ def be_alone(module: str, where_possible: bool = False) -> None:
             return
         os.environ[ALONE] = "1"
         os.execvp(enter[0], [*enter, sys.executable, "-m", module, *sys.argv[1:]])
-    bring_up("127.0.0.1", AUTHORITY)
+    bring_up(*ADDRESSES)

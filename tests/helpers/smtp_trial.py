@@ -1,6 +1,7 @@
-"""A mail host in a network namespace of its own, with an SMTP server as bad as one likes.
+"""A mail host with an SMTP server as bad as one likes.
 
-Run as ``unshare --map-root-user --net PYTHON smtp_trial.py BEHAVIOUR PLUGIN...``: the command of
+A test in a network namespace has it by ``mail_host``. For one that needs a namespace of its own it
+is run as ``unshare --map-root-user --net PYTHON smtp_trial.py BEHAVIOUR PLUGIN...``: the command of
 the plugin is completed by the name server, and what it printed and said to the SMTP server is
 written as JSON. The address is one of documentation's, because no mail can arrive at those of the
 loopback network.
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from tests.helpers.loopback import bring_up
@@ -217,17 +218,15 @@ AWAY = {
 }
 
 
-def main(behaviour: str, *command: str) -> None:
-    silent = [f"192.0.2.{number}" for number in SILENT]
-    bring_up("127.0.0.1", ADDRESS, *silent)
+@contextlib.contextmanager
+def mail_host(behaviour: str) -> Iterator[tuple[list[str], SmtpServer | None]]:
+    """Give the arguments of the plugin for a mail host, and its server unless nothing listens."""
+    zone = ZONE + FURTHER.get(behaviour, "")
+    if behaviour.endswith("-at-a-provider"):
+        zone = zone.replace("mail.example.com.", "mail.example.net.")
+    if behaviour in AWAY:
+        zone = zone.replace(ADDRESS, "198.51.100.25").replace("25.2.0.192", "25.100.51.198")
     with contextlib.ExitStack() as stack:
-        zone = ZONE + FURTHER.get(behaviour, "")
-        if behaviour.endswith("-at-a-provider"):
-            zone = zone.replace("mail.example.com.", "mail.example.net.")
-        if behaviour in AWAY:
-            zone = zone.replace(ADDRESS, "198.51.100.25").replace("25.2.0.192", "25.100.51.198")
-            for command_line in AWAY[behaviour]:
-                subprocess.run(["ip", *command_line.split()], check=True)
         dns = stack.enter_context(NameServer(zone))
         where = ["-s", dns.address, "-p", str(dns.port), "-d", "example.com", "--smtp"]
         where += ["-4"] * (behaviour != "greets-without-ipv6")
@@ -235,6 +234,15 @@ def main(behaviour: str, *command: str) -> None:
         if behaviour != "nothing-listens":
             smtp = stack.enter_context(SmtpServer(BEHAVIOURS[behaviour]))
             where.append(f"--smtp-port={smtp.port}")
+        yield where, smtp
+
+
+def main(behaviour: str, *command: str) -> None:
+    silent = [f"192.0.2.{number}" for number in SILENT]
+    bring_up("127.0.0.1", ADDRESS, *silent)
+    for command_line in AWAY.get(behaviour, []):
+        subprocess.run(["ip", *command_line.split()], check=True)
+    with mail_host(behaviour) as (where, smtp):
         started = time.monotonic()
         ended = subprocess.run([*command, *where], stdout=subprocess.PIPE, check=False)
         seconds = time.monotonic() - started

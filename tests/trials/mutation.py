@@ -86,10 +86,11 @@ TESTS = (
             "spf",
             "arguments",
             "generic",
+            "bounds",
+            "greetings",
+            "zone_servers",
         )
     ),
-    "tests/process/test_smtp.py",
-    "tests/process/test_zone_servers.py",
     "tests/project/test_docs.py",
 )
 Key = tuple[str, str, str]

@@ -1,17 +1,18 @@
 """Who is in charge of a zone, who of them is asked, and what their answers are taken for.
 
-Name servers have an address each, so all of it happens in a namespace; those of the reverse zone
-and of the domain's are the same two.
+Name servers have an address each; those of the reverse zone and of the domain's are the same two.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from tests.helpers.namespace import Namespace
-from tests.helpers.plugin import Output, Program, zone
+from tests.helpers.nameserver import NameServer
+from tests.helpers.plugin import Output, Plugin, zone
 
 RESOLVER, FIRST, SECOND = "127.0.0.1", "192.0.2.51", "192.0.2.52"
 REVERSE = "2.0.192.in-addr.arpa"
@@ -36,14 +37,16 @@ GOOD = CHAIN + ZONES + SERVERS
 AUTHORITY = "\n! * * authority\n"
 
 
-def ask(program: Program, servers: Mapping[str, str], *arguments: str) -> Output:
-    """Run it in a namespace with these name servers, of which the first is the resolver."""
-    addresses = [address for address in servers if not address.startswith("127.")]
-    with Namespace(*addresses) as namespace:
-        for address, text in servers.items():
-            namespace.name_server(zone(text), address)
-        where = ("-d", "example.com", "-s", next(iter(servers)), "--authoritative")
-        return program(*where, *arguments, within=namespace.command)
+def ask(plugin: Plugin, servers: Mapping[str, str], *arguments: str) -> Output:
+    """Run it with these name servers, of which the first is the resolver, at a port of theirs."""
+    zones = {address: zone(text) for address, text in servers.items()}
+    with contextlib.ExitStack() as stack:
+        resolver, *others = zones
+        asked = stack.enter_context(NameServer(zones[resolver], resolver))
+        for address in others:
+            stack.enter_context(NameServer(zones[address], address, asked.port))
+        output = plugin.ask(asked, "-d", "example.com", "--authoritative", *arguments)
+        return replace(output, stdout=output.stdout.replace(f"#{asked.port}", ""))
 
 
 def both(text: str) -> dict[str, str]:
@@ -54,8 +57,8 @@ def both(text: str) -> dict[str, str]:
 SOUND = "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
 
 
-def test_all_agree(program: Program) -> None:
-    output = ask(program, both(GOOD), "-v")
+def test_all_agree(plugin: Plugin) -> None:
+    output = ask(plugin, both(GOOD), "-v")
     assert output.status == SOUND
     assert output.long == [
         "example.com",
@@ -95,23 +98,23 @@ def test_all_agree(program: Program) -> None:
         ),
     ],
 )
-def test_failed_lookup_of_a_zone_stays_failed(program: Program, fault: str, says: str) -> None:
-    output = ask(program, both(f"{GOOD}\n{fault}"))
+def test_failed_lookup_of_a_zone_stays_failed(plugin: Plugin, fault: str, says: str) -> None:
+    output = ask(plugin, both(f"{GOOD}\n{fault}"))
     assert output.status == f"REVERSE_MX CRITICAL - example.com: {says}"
     assert (output.code, output.perfdata["dns_errors"]) == (2, "1;;;0")
 
 
-def test_silent_lookup_of_a_zone_is_no_agreement(program: Program) -> None:
-    output = ask(program, both(f"{GOOD}\n! example.com. NS drop"), "-t", "3")
-    assert output.status.startswith(
+def test_silent_lookup_of_a_zone_is_no_agreement(plugin: Plugin) -> None:
+    output = ask(plugin, both(f"{GOOD}\n! example.com. NS drop"), "-t", "3")
+    assert output.status == (
         "REVERSE_MX UNKNOWN - example.com: NS lookup of example.com timed out:"
-        " no answer from 127.0.0.1 in "
+        " no answer from 127.0.0.1 in 1.8 s [dns-timeout]"
     )
     assert output.code == 3
 
 
 def test_servers_of_a_zone_that_the_resolver_cannot_find_are_found_by_delegation(
-    program: Program,
+    plugin: Plugin,
 ) -> None:
     """They were asked, so that nothing is left out."""
     resolver = f"""{GOOD}
@@ -121,7 +124,7 @@ def test_servers_of_a_zone_that_the_resolver_cannot_find_are_found_by_delegation
     """
     parent = f"{GOOD}{AUTHORITY}! example.com. MX delegation example.com. ns1.isp.example."
     servers = {RESOLVER: resolver, FIRST: GOOD + AUTHORITY, SECOND: parent}
-    output = ask(program, servers, "-v")
+    output = ask(plugin, servers, "-v")
     assert output.status == SOUND
     assert output.long[1] == "  zone example.com, 1 name server address asked"
 
@@ -144,9 +147,9 @@ def test_servers_of_a_zone_that_the_resolver_cannot_find_are_found_by_delegation
         pytest.param("AAAA 64:ff9b::7f00:1", "a loopback", id="translated-loopback"),
     ],
 )
-def test_name_server_inside_is_not_asked(program: Program, record: str, nature: str) -> None:
+def test_name_server_inside_is_not_asked(plugin: Plugin, record: str, nature: str) -> None:
     text = GOOD.replace(f"ns2.isp.example. A {SECOND}", f"ns2.isp.example. {record}")
-    output = ask(program, both(text), "-v")
+    output = ask(plugin, both(text), "-v")
     passed_over = f"ns2.isp.example ({record.split()[1]}) was not asked: {nature} address"
     assert output.status == SOUND
     assert output.long == [
@@ -176,23 +179,23 @@ PRIVATE = GOOD.replace(SECOND, "10.0.0.52")
     ],
 )
 def test_private_name_server_is_asked_if_the_resolver_is_inside(
-    program: Program, resolver: str, note: list[str]
+    plugin: Plugin, resolver: str, note: list[str]
 ) -> None:
     servers = {resolver: PRIVATE, FIRST: PRIVATE + AUTHORITY, "10.0.0.52": PRIVATE + AUTHORITY}
-    output = ask(program, servers, "-v")
+    output = ask(plugin, servers, "-v")
     asked = "1 name server address" if note else "2 name server addresses"
     assert output.status == SOUND
     assert output.long[1 : 2 + len(note)] == [f"  zone example.com, {asked} asked", *note]
 
 
-def test_only_so_many_servers_and_addresses_of_a_zone_are_asked(program: Program) -> None:
+def test_only_so_many_servers_and_addresses_of_a_zone_are_asked(plugin: Plugin) -> None:
     """There is no way to the others, which is no fault of theirs."""
     more = "".join(
         f"example.com. NS x{number}.isp.example.\n"
         + "".join(f"x{number}.isp.example. A 203.0.113.{address}\n" for address in range(1, 7))
         for number in range(10, 24)
     )
-    output = ask(program, both(f"{GOOD}\n{more}"), "-v")
+    output = ask(plugin, both(f"{GOOD}\n{more}"), "-v")
     assert output.status == SOUND
     # 2 with one address, 11 with 4 of 6; 3 servers, and 2 addresses of each of 11, are too many.
     assert output.long[1] == "  zone example.com, 46 name server addresses asked, 25 left out"
@@ -208,7 +211,7 @@ def test_only_so_many_servers_and_addresses_of_a_zone_are_asked(program: Program
     ],
 )
 def test_referrals_lead_downwards_to_the_name_only(
-    program: Program, delegation: str, asked: str
+    plugin: Plugin, delegation: str, asked: str
 ) -> None:
     resolver = f"""{GOOD}
         com. SOA ns1.isp.example. noc.isp.example. 1 60 60 60 60
@@ -216,11 +219,11 @@ def test_referrals_lead_downwards_to_the_name_only(
         ! example.com. SOA rcode SERVFAIL
     """
     parent = f"{GOOD}{AUTHORITY}! example.com. MX delegation {delegation} ns2.isp.example."
-    output = ask(program, {RESOLVER: resolver, FIRST: parent, SECOND: GOOD + AUTHORITY}, "-v")
+    output = ask(plugin, {RESOLVER: resolver, FIRST: parent, SECOND: GOOD + AUTHORITY}, "-v")
     assert f"  zone {asked}, 1 name server address asked" in output.long
 
 
-def test_only_so_many_referrals_are_followed(program: Program) -> None:
+def test_only_so_many_referrals_are_followed(plugin: Plugin) -> None:
     """Each server refers to the next one, for a zone that is one label longer."""
     zones = [".".join("abcdefghijkl"[-n:]) + ".example.com" for n in range(1, 11)]
     hosts = [f"192.0.2.{number}" for number in range(60, 70)]
@@ -234,7 +237,7 @@ def test_only_so_many_referrals_are_followed(program: Program) -> None:
     for number, host in enumerate(hosts):
         to = f"! {zones[-1]}. MX delegation {zones[number]}. n{number + 1}.isp.example."
         servers[host] = f"{text}{AUTHORITY}{to}"
-    output = ask(program, servers, "-v", "--domain", zones[-1])
+    output = ask(plugin, servers, "-v", "--domain", zones[-1])
     assert f"  zone {zones[7]}, 1 name server address asked" in output.long
 
 
@@ -257,9 +260,7 @@ def test_only_so_many_referrals_are_followed(program: Program) -> None:
         pytest.param("192.0.2.25 TXT here", "", id="nxdomain-and-nodata"),
     ],
 )
-def test_servers_that_hold_the_same_do_not_differ(
-    program: Program, first: str, second: str
-) -> None:
+def test_servers_that_hold_the_same_do_not_differ(plugin: Plugin, first: str, second: str) -> None:
     base = f"mail.example.com. A 192.0.2.25\n{ZONES}{SERVERS}\n"
     mx = "" if " MX " in first else "example.com. MX 10 mail.example.com.\n"
     servers = {
@@ -267,7 +268,7 @@ def test_servers_that_hold_the_same_do_not_differ(
         FIRST: f"{base}{mx}{first}{AUTHORITY}",
         SECOND: f"{base}{mx}{second}{AUTHORITY}",
     }
-    output = ask(program, servers)
+    output = ask(plugin, servers)
     assert "inconsistent" not in output.status
     assert "lame-server" not in output.status
 
@@ -280,7 +281,7 @@ def test_servers_that_hold_the_same_do_not_differ(
     ],
 )
 def test_server_that_leaves_aa_out_with_an_alias_is_not_lame(
-    program: Program, fault: str, lame: bool
+    plugin: Plugin, fault: str, lame: bool
 ) -> None:
     alias = "192.0.2.25 CNAME a.example.net.\n a.example.net. PTR mail.example.com.\n"
     text = GOOD.replace("192.0.2.25 PTR mail.example.com.\n", alias)
@@ -289,19 +290,19 @@ def test_server_that_leaves_aa_out_with_an_alias_is_not_lame(
         FIRST: f"{text}{AUTHORITY}{fault}",
         SECOND: f"{text}{AUTHORITY}{fault}",
     }
-    assert ("[lame-server]" in ask(program, servers).status) is lame
+    assert ("[lame-server]" in ask(plugin, servers).status) is lame
 
 
-def test_alias_that_is_the_root_is_no_crash(program: Program) -> None:
+def test_alias_that_is_the_root_is_no_crash(plugin: Plugin) -> None:
     text = GOOD.replace("192.0.2.25 PTR mail.example.com.", "192.0.2.25 CNAME .\n . CNAME x.test.")
-    output = ask(program, both(text))
+    output = ask(plugin, both(text))
     assert output.stderr == ""
     assert "[missing-ptr]" in output.status
 
 
-def test_name_server_that_is_an_alias_is_a_note(program: Program) -> None:
+def test_name_server_that_is_an_alias_is_a_note(plugin: Plugin) -> None:
     alias = f"ns2.isp.example. CNAME real.isp.example.\n real.isp.example. A {SECOND}"
-    output = ask(program, both(GOOD.replace(f"ns2.isp.example. A {SECOND}", alias)), "-v")
+    output = ask(plugin, both(GOOD.replace(f"ns2.isp.example. A {SECOND}", alias)), "-v")
     assert output.status == SOUND
     assert output.long[1:3] == [
         "  zone example.com, 2 name server addresses asked",
@@ -333,9 +334,9 @@ def test_name_server_that_is_an_alias_is_a_note(program: Program) -> None:
     ],
 )
 def test_addresses_of_own_host_that_differ(
-    program: Program, second: str, code: int, says: str
+    plugin: Plugin, second: str, code: int, says: str
 ) -> None:
-    output = ask(program, {**both(GOOD), SECOND: second + AUTHORITY})
+    output = ask(plugin, {**both(GOOD), SECOND: second + AUTHORITY})
     assert output.status == (
         "REVERSE_MX CRITICAL - example.com: A of mail.example.com differs between the name servers"
         " of example.com: ns1.isp.example (192.0.2.51, serial 7) has A 192.0.2.25; " + says
@@ -343,14 +344,14 @@ def test_addresses_of_own_host_that_differ(
     assert output.code == code
 
 
-def test_addresses_that_rotate_are_a_note(program: Program) -> None:
+def test_addresses_that_rotate_are_a_note(plugin: Plugin) -> None:
     second = GOOD.replace("A 192.0.2.25", "A 192.0.2.99")
-    output = ask(program, {**both(GOOD), SECOND: second + AUTHORITY}, "-v")
+    output = ask(plugin, {**both(GOOD), SECOND: second + AUTHORITY}, "-v")
     assert output.status == SOUND
     assert "      A mail.example.com varies between them, as it may with one serial" in output.long
 
 
-def test_addresses_of_a_providers_host_are_not_compared(program: Program) -> None:
+def test_addresses_of_a_providers_host_are_not_compared(plugin: Plugin) -> None:
     texts = [
         text.replace("mail.example.com.", "mx.isp.example.")
         + "\nisp.example. SOA ns1.isp.example. noc.isp.example. 1 60 60 60 60"
@@ -358,13 +359,13 @@ def test_addresses_of_a_providers_host_are_not_compared(program: Program) -> Non
         for text in (GOOD, GOOD.replace("A 192.0.2.25", "A 192.0.2.99"))
     ]
     servers = {RESOLVER: texts[0], FIRST: texts[0] + AUTHORITY, SECOND: texts[1] + AUTHORITY}
-    assert ask(program, servers).status == SOUND
+    assert ask(plugin, servers).status == SOUND
 
 
 # The parent's word.
 
 
-def of_parent(program: Program, says: str) -> Output:
+def of_parent(plugin: Plugin, says: str) -> Output:
     """Run it while the only server of com says something of example.com."""
     com = """
         com. SOA ns2.isp.example. noc.isp.example. 1 60 60 60 60
@@ -372,21 +373,21 @@ def of_parent(program: Program, says: str) -> Output:
         ns3.isp.example. A 192.0.2.53
     """
     told = f"{GOOD}{com}{AUTHORITY}! example.com. NS {says}"
-    return ask(program, {**both(GOOD + com), "192.0.2.53": told}, "-v")
+    return ask(plugin, {**both(GOOD + com), "192.0.2.53": told}, "-v")
 
 
-def delegated(program: Program, *servers: str) -> Output:
-    return of_parent(program, f"delegation example.com. {' '.join(servers)}")
+def delegated(plugin: Plugin, *servers: str) -> Output:
+    return of_parent(plugin, f"delegation example.com. {' '.join(servers)}")
 
 
-def test_parent_that_delegates_as_the_zone_lists(program: Program) -> None:
-    output = delegated(program, "ns2.isp.example.=192.0.2.52", "NS1.isp.example.")
+def test_parent_that_delegates_as_the_zone_lists(plugin: Plugin) -> None:
+    output = delegated(plugin, "ns2.isp.example.=192.0.2.52", "NS1.isp.example.")
     assert output.status == SOUND
 
 
-def test_parent_that_does_not_delegate_is_a_note(program: Program) -> None:
+def test_parent_that_does_not_delegate_is_a_note(plugin: Plugin) -> None:
     """As that of an internal zone."""
-    output = of_parent(program, "nxdomain")
+    output = of_parent(plugin, "nxdomain")
     assert output.status == SOUND
     zone = output.long.index("  zone example.com, 2 name server addresses asked")
     assert output.long[zone + 1] == "    not delegated by com, says ns3.isp.example (192.0.2.53)"
@@ -408,8 +409,8 @@ def test_parent_that_does_not_delegate_is_a_note(program: Program) -> None:
         ),
     ],
 )
-def test_parent_that_delegates_otherwise(program: Program, servers: list[str], says: str) -> None:
-    output = delegated(program, *servers)
+def test_parent_that_delegates_otherwise(plugin: Plugin, servers: list[str], says: str) -> None:
+    output = delegated(plugin, *servers)
     assert output.status == (
         "REVERSE_MX WARNING - example.com: zone example.com is delegated otherwise than it lists:"
         f" ns3.isp.example (192.0.2.53) of com {says} [inconsistent-ns]"
