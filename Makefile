@@ -6,7 +6,7 @@
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in hours; [SAMPLE=500] of them
-# make docs   the parts of README.md and docs/ that the program itself says
+# make docs   the parts of README.md and docs/ that the program itself says, and the Director's baskets
 # make lock   renew what is pinned in tests/requirements/
 # make fuzz   hostile answers, surroundings and made-up zones, other ones each time, for half an hour
 # make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
@@ -56,6 +56,7 @@ deb: .venv/.docs
 
 docs: .venv/.test
 	.venv/bin/python -m tests.project.test_docs --write
+	.venv/bin/python tools/basket.py
 
 man: build/check_reverse_mx.1
 completion: build/check_reverse_mx.bash
