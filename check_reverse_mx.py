@@ -52,6 +52,7 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx"
     ENDING.heed()
 
 import gc
+import logging
 from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -68,7 +69,7 @@ try:
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.generic import why_generic
     from reverse_mx.lines import Lines
-    from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE, Lookups
+    from reverse_mx.lookups import LOG, MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
     from reverse_mx.names import Name
     from reverse_mx.options import parse
@@ -385,6 +386,8 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     ending.before("all was judged: very many records, or a busy machine")
     # A tenth is kept back for putting the output together.
     deadline = ending.started + options.timeout - min(0.5, options.timeout / 10)
+    # nagiosplugin leaves out what is not to be shown when all of it is made.
+    LOG.setLevel(logging.DEBUG if options.verbose > 2 else logging.INFO)
     policy = Policy(dict(options.states))
     own = OwnHosts()
     sentences = Sentences(idn)

@@ -18,7 +18,7 @@ from reverse_mx.message import AA, ExtendedError, Message, Record
 from reverse_mx.names import Name
 from reverse_mx.text import show_name
 
-_log = logging.getLogger("nagiosplugin.check_reverse_mx")
+LOG = logging.getLogger("nagiosplugin.check_reverse_mx")
 
 # Short tries make a lost datagram cheap. The socket of an earlier try stays open, so an answer
 # that is merely slow still counts, however long the resolver took to find it.
@@ -211,8 +211,9 @@ class Lookup:
         # An exchange refers to its lookup: without this both would wait for the garbage collector.
         self._attempts.clear()
         self._last = None
-        kind, name = self._question.rdtype.name, show_name(self._question.name)
-        _log.debug("%s %s: %s, tries: %d", kind, name, outcome.value, self._tries)
+        if LOG.isEnabledFor(logging.DEBUG):
+            kind, name = self._question.rdtype.name, show_name(self._question.name)
+            LOG.debug("%s %s: %s, tries: %d", kind, name, outcome.value, self._tries)
         self.promise.settle(
             Answer(
                 question=self._question,

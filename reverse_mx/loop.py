@@ -96,6 +96,8 @@ class Loop:
         self.deadline = math.inf
         self.while_waiting: Callable[[], None] = lambda: None
         self._selector = selector or selectors.DefaultSelector()
+        # The selector would say it, too, with a text for each socket that it does not know.
+        self._watched: set[socket.socket] = set()
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
@@ -105,19 +107,20 @@ class Loop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for key in [*self._selector.get_map().values()]:
-            assert isinstance(key.fileobj, socket.socket)
-            self.close(key.fileobj)
+        for watched in [*self._watched]:
+            self.close(watched)
         self._selector.close()
 
     def watch(self, watched: socket.socket, events: int, ready: Callable[[], None]) -> None:
         """Call ``ready`` whenever one of the selector's ``events`` is there, and for no other."""
-        if watched in self._selector.get_map():
+        if watched in self._watched:
             self._selector.modify(watched, events, ready)
         else:
+            self._watched.add(watched)
             self._selector.register(watched, events, ready)
 
     def close(self, watched: socket.socket) -> None:
+        self._watched.remove(watched)
         self._selector.unregister(watched)
         watched.close()
 
