@@ -6,7 +6,7 @@ import ipaddress
 import itertools
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional, Union
 
 import dns.exception
@@ -18,14 +18,19 @@ class Name(dns.name.Name):
     """An absolute domain name, whoever chose it.
 
     dnspython's hashes have no secret: thousands of names that collide would cost seconds in a set.
+    ``canonical`` are the labels in lower case, as names are compared (RFC 4343, 3).
     """
 
-    __slots__ = ()
+    __slots__ = ("canonical",)
 
-    @property
-    def canonical(self) -> tuple[bytes, ...]:
-        """The labels in lower case, as names are compared (RFC 4343, 3)."""
-        return tuple(map(bytes.lower, self.labels))
+    canonical: tuple[bytes, ...]
+
+    def __init__(self, labels: Iterable[bytes]) -> None:
+        """Raise dnspython's exceptions if they are too long, or do not end in the root's."""
+        super().__init__(labels)
+        lower = tuple(map(bytes.lower, self.labels))
+        # Most are so already, and there are many.
+        object.__setattr__(self, "canonical", self.labels if lower == self.labels else lower)
 
     def __hash__(self) -> int:
         return hash(self.canonical)
