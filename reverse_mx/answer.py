@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
@@ -87,12 +86,13 @@ class Failure(NamedTuple):
 class Answer(Value):
     """How one lookup ended.
 
-    ``records`` are dnspython's rdata, ``aliases`` the CNAME targets on the way to them.
-    ``remarks`` are what the server said besides. ``server`` is the one whose word this is;
-    ``seconds`` count from the first try. ``tries`` is 0 for a question that was not asked because
-    the time was up. ``authoritative`` is the server's own claim (AA); ``authority`` are the records
-    of the section of that name, which say in which zone the name is, or to whom it is delegated.
-    ``servers`` is how many there were to ask, of which another might have answered otherwise.
+    ``records`` are addresses, or dnspython's rdata of other types; ``aliases`` are the CNAME
+    targets on the way to them. ``remarks`` are what the server said besides. ``server`` is the one
+    whose word this is; ``seconds`` count from the first try. ``tries`` is 0 for a question that was
+    not asked because the time was up. ``authoritative`` is the server's own claim (AA);
+    ``authority`` are the records of the section of that name, which say in which zone the name is,
+    or to whom it is delegated. ``servers`` is how many there were to ask, of which another might
+    have answered otherwise.
 
     Without an answer ``failures`` are the servers' own, ``silent`` are those that said nothing, and
     ``misfits`` is how many messages were ignored since they did not fit the question. ``cut_off``
@@ -173,7 +173,7 @@ class Answer(Value):
     @functools.cached_property
     def addresses(self) -> tuple[Address, ...]:
         """The addresses of an A or AAAA answer, in ascending order."""
-        return tuple(sorted({ipaddress.ip_address(record.address) for record in self.records}))
+        return tuple(sorted(set(self.records)))
 
     @property
     def content(self) -> Optional[Content]:

@@ -7,6 +7,7 @@ no question of this program needs is passed over, and what it reads costs less t
 from __future__ import annotations
 
 import enum
+import ipaddress
 import struct
 from typing import Any, NamedTuple
 
@@ -66,9 +67,10 @@ class ExtendedError(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One record of class IN; ``ttl`` is in seconds, ``rdata`` is dnspython's.
+    """One record of class IN; ``ttl`` is in seconds.
 
-    Of an OPT record they are flags, and options in octets (RFC 6891, 6.1.3).
+    ``rdata`` is an address for A and AAAA, and dnspython's for other types. Of an OPT record they
+    are flags, and options in octets (RFC 6891, 6.1.3).
     """
 
     owner: Name
@@ -168,7 +170,8 @@ def load(rdtype: RdataType) -> Any:
 
 
 # Those that every run may meet.
-_KINDS: dict[int, Any] = {rdtype: load(rdtype) for rdtype in (A, AAAA, CNAME, MX, NS, PTR, SOA)}
+_KINDS: dict[int, Any] = {rdtype: load(rdtype) for rdtype in (CNAME, MX, NS, PTR, SOA)}
+_ADDRESSES: dict[int, Any] = {A: ipaddress.IPv4Address, AAAA: ipaddress.IPv6Address}
 
 
 class _Reader:
@@ -230,6 +233,8 @@ class _Reader:
         else:
             octets = self.take(end - self._at)
             try:
+                if rdtype in _ADDRESSES:
+                    return _ADDRESSES[rdtype](octets)
                 return dns.rdata.from_wire(IN, rdtype, octets, 0, len(octets))
             except (dns.exception.DNSException, ValueError):
                 raise Malformed(Defect.RECORD) from None

@@ -7,7 +7,7 @@ from typing import Any, Union
 
 import dns.edns
 import dns.rcode
-from dns.rdatatype import MX, PTR
+from dns.rdatatype import MX, PTR, RdataType
 
 from reverse_mx.addresses import behind_translation, kind_of
 from reverse_mx.answer import Answer, Content, Failure, Fault, Question
@@ -24,7 +24,7 @@ from reverse_mx.spf_record import (
     SpfLeftOut,
     SpfSource,
 )
-from reverse_mx.text import in_line, os_reason, printable, show_name, show_octets
+from reverse_mx.text import in_line, os_reason, show_name, show_octets
 from reverse_mx.zone_facts import Lameness, ServerAnswer, Unasked
 
 
@@ -164,15 +164,15 @@ def in_words(content: Content) -> list[str]:
     kind = content.rdtype.name
     if content.missing is not None:
         return [f"no {kind} ({content.missing.value})"]
-    return sorted(f"{kind} {_record(record)}" for record in content.records)
+    return sorted(f"{kind} {_record(content.rdtype, record)}" for record in content.records)
 
 
-def _record(record: Any) -> str:
-    if record.rdtype == MX:
+def _record(rdtype: RdataType, record: Any) -> str:
+    if rdtype == MX:
         return f"{record.preference} {show_name(record.exchange)}"
-    if record.rdtype == PTR:
+    if rdtype == PTR:
         return show_name(record.target)
-    return printable(record.to_text())
+    return str(record)  # an address
 
 
 def lameness(answer: ServerAnswer) -> str:

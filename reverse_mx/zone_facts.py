@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import errno
-import ipaddress
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
@@ -183,7 +182,7 @@ class Delegation(Value):
 
     def _glue(self, name: Name, rdtype: Any) -> set[Address]:
         records = (r for r in self.answer.authority if (r.owner, r.rdtype) == (name, rdtype))
-        return {ipaddress.ip_address(record.rdata.address) for record in records}
+        return {record.rdata for record in records}
 
 
 class ZoneAnswers(Value):
