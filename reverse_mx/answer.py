@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from dns.rcode import NOERROR, NXDOMAIN
-from dns.rdatatype import CNAME, NS, SOA, RdataType
+from dns.rdatatype import NS, SOA, RdataType
 
 from reverse_mx.message import AA, RA, Defect, ExtendedError, Message, Record
 from reverse_mx.names import Address, Name
@@ -245,18 +245,23 @@ def read_answer(message: Message, question: Question, server: str) -> Union[Read
 
 def _follow(message: Message, question: Question) -> tuple[tuple[Name, ...], tuple[Any, ...]]:
     """Return the aliases from the name asked for, and the records at their end, each once."""
-    found: dict[tuple[Name, int], dict[Any, None]] = {}
+    found: dict[Name, list[Any]] = {}
+    links: dict[Name, Name] = {}
     for owner, rdtype, _, rdata in message.answer:
-        found.setdefault((owner, rdtype), {})[rdata] = None
+        if rdtype == question.rdtype:
+            found.setdefault(owner, []).append(rdata)
+        else:
+            links.setdefault(owner, rdata.target)
     owner = question.name
     aliases: list[Name] = []
-    while (owner, question.rdtype) not in found and (owner, CNAME) in found:
-        (alias, *_) = found[owner, CNAME]
-        owner = alias.target
+    while owner not in found and owner in links:
+        owner = links[owner]
         aliases.append(owner)
         if len(aliases) > MOST_LINKS:
             break
-    return tuple(aliases), tuple(found.get((owner, question.rdtype), ()))
+    records = found.get(owner, [])
+    # A record alone need not be hashed, for which dnspython writes it as it is on the wire.
+    return tuple(aliases), tuple(dict.fromkeys(records) if len(records) > 1 else records)
 
 
 def _is_referral(message: Message, aliases: Sequence[Name]) -> bool:

@@ -169,25 +169,25 @@ class Exchange:
         except OSError as error:
             self._fail(Fault.UNREACHABLE, error=error.errno)
             return
-        answered = [edns for edns, query in self._queries.items() if query.is_answered_by(wire)]
+        answered = [query for query in self._queries.values() if query.is_answered_by(wire)]
         if not answered or self._read == MOST_READ:
             self._misfit_over_udp()
         elif not is_truncated(wire):
-            self._understand(wire, had_edns=answered[0])
+            self._understand(wire, answered[0])
         elif not self._truncated:
             self._truncated = True
             if self._tcp is None:
-                self._ask_over_tcp(self._queries[answered[0]])
+                self._ask_over_tcp(answered[0])
 
-    def _understand(self, wire: bytes, had_edns: bool) -> None:
+    def _understand(self, wire: bytes, query: Query) -> None:
         self._read += 1
         try:
-            message = read(wire, self._question.rdtype)
+            message = read(wire, query)
         except Malformed as error:
-            if not had_edns or not self.ask_without_edns():
+            if not query.has_edns or not self.ask_without_edns():
                 self._fail(Fault.MALFORMED, defect=error.defect)
         else:
-            self._received(self, message, had_edns)
+            self._received(self, message, query.has_edns)
 
     def _misfit_over_udp(self) -> None:
         self.misfits += 1
@@ -250,7 +250,7 @@ class Exchange:
         elif is_truncated(wire):
             self._fail(Fault.TRUNCATED)
         else:
-            self._understand(wire, had_edns=self._tcp_query.has_edns)
+            self._understand(wire, self._tcp_query)
 
     def _tcp_broken(self, error: Optional[int]) -> None:
         if self._truncated:

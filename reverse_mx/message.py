@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 import struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import dns.exception
 import dns.rdata
@@ -100,6 +100,8 @@ class Query(NamedTuple):
 
     wire: bytes
     question: bytes
+    name: Name
+    rdtype: RdataType
 
     @property
     def has_edns(self) -> bool:
@@ -130,20 +132,21 @@ def compose(identity: int, flags: int, name: Name, rdtype: RdataType, edns: bool
     header = struct.pack("!6H", identity, flags, 1, 0, 0, edns)
     question = b"".join(bytes([len(label)]) + label for label in name.labels)
     question += struct.pack("!HH", rdtype, IN)
-    return Query(header + question + OPT_RECORD * edns, question)
+    return Query(header + question + OPT_RECORD * edns, question, name, rdtype)
 
 
 def is_truncated(wire: bytes) -> bool:
     return bool(wire[2] & TC >> 8)
 
 
-def read(wire: bytes, rdtype: RdataType) -> Message:
-    """Read what a message says to a question of this type. Raise ``Malformed`` if it is none."""
-    reader = _Reader(wire)
+def read(wire: bytes, query: Query) -> Message:
+    """Read what a message says to a question that it is an answer to.
+
+    Raise ``Malformed`` if it makes no sense.
+    """
     _, flags, questions, *counts = struct.unpack_from("!6H", wire)
-    for _ in range(questions):
-        reader.pass_name()
-        reader.take(4)
+    rdtype = query.rdtype
+    reader = _Reader(wire, query if questions else None)
     answer, passed = reader.records(counts[0], (rdtype, CNAME))
     authority, _ = reader.records(counts[1], (NS, SOA))
     wanted = (OPT, A, AAAA) if rdtype == NS else (OPT,)
@@ -177,12 +180,16 @@ _ADDRESSES: dict[int, Any] = {A: ipaddress.IPv4Address, AAAA: ipaddress.IPv6Addr
 class _Reader:
     """Reads a message from its first octet to its last."""
 
-    def __init__(self, wire: bytes) -> None:
+    def __init__(self, wire: bytes, repeated: Optional[Query]) -> None:
+        """``repeated`` is the question that the message repeats, if it does."""
         self._wire = wire
         self._at = 12
         self._labels = 0
         # Most records have one owner, to which they point.
         self._names: dict[int, Name] = {}
+        if repeated is not None:
+            self._names[12] = repeated.name
+            self._at += len(repeated.question)
 
     def take(self, count: int) -> bytes:
         start, self._at = self._at, self._at + count
@@ -191,15 +198,13 @@ class _Reader:
         return self._wire[start : self._at]
 
     def pass_name(self) -> None:
-        while True:
-            length = self.take(1)[0]
-            if length >= 0xC0:
-                self.take(1)
-            if length == 0 or length >= 0xC0:
-                return
-            if length > MOST_OCTETS:
-                raise Malformed(Defect.NAME)
-            self.take(length)
+        wire, at, end = self._wire, self._at, len(self._wire)
+        while at < end and 0 < wire[at] <= MOST_OCTETS:
+            at += 1 + wire[at]
+        if at < end and MOST_OCTETS < wire[at] < 0xC0:
+            raise Malformed(Defect.NAME)
+        self._at = at
+        self.take(2 if at < end and wire[at] else 1)
 
     def records(self, count: int, wanted: tuple[RdataType, ...]) -> tuple[list[Record], set[int]]:
         """Read the records of a section that are of these types, and which types others are of."""
@@ -214,7 +219,7 @@ class _Reader:
                 records.append(Record(self._name(start), OPT, ttl, self.take(length)))
             elif rdtype in wanted and rdclass == IN:
                 owner = self._name(start)
-                kind = RdataType.make(rdtype)
+                kind = wanted[wanted.index(rdtype)]
                 records.append(Record(owner, kind, ttl, self._rdata(kind, end)))
             else:
                 others.add(rdtype)

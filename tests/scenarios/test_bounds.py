@@ -70,7 +70,7 @@ def long_names() -> list[bytes]:
 )
 def test_longest_message_is_read_quickly(wire: bytes, records: int) -> None:
     started = time.process_time()
-    assert len(read(wire, PTR).answer) == records
+    assert len(read(wire, QUERY).answer) == records
     assert time.process_time() - started < 0.5
 
 
@@ -88,7 +88,7 @@ def test_longest_message_is_read_quickly(wire: bytes, records: int) -> None:
 def test_what_makes_no_sense_is_malformed(wire: bytes, defect: Defect) -> None:
     started = time.process_time()
     with pytest.raises(Malformed) as raised:
-        read(wire, PTR)
+        read(wire, QUERY)
     assert raised.value.defect is defect
     assert time.process_time() - started < 0.5
 
@@ -96,7 +96,7 @@ def test_what_makes_no_sense_is_malformed(wire: bytes, defect: Defect) -> None:
 def test_extended_errors_and_their_texts_are_bounded() -> None:
     options = struct.pack("!HHH", 15, 1002, 22) + b"x" * 1000
     opt = OPT_RECORD[:-2] + struct.pack("!H", 20 * len(options)) + options * 20
-    remarks = read(message([], [opt]), PTR).remarks
+    remarks = read(message([], [opt]), QUERY).remarks
     assert [len(remark.text) for remark in remarks] == [MOST_REMARK_OCTETS] * MOST_REMARKS
 
 
