@@ -6,11 +6,14 @@ Name servers have an address each; those of the reverse zone and of the domain's
 from __future__ import annotations
 
 import contextlib
+import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
+from reverse_mx.zone_facts import is_newer
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import Output, Plugin, zone
 
@@ -420,3 +423,204 @@ def test_parent_that_delegates_otherwise(plugin: Plugin, servers: list[str], say
         " with their addresses as glue"
     )
     assert output.code == 1
+
+
+# Which of them is right, and what mends the others.
+
+
+def holding(mx: str, primary: str = "ns1", serial: int = 7, fault: str = "") -> str:
+    """What a server holds whose domain has another MX record and SOA."""
+    text = GOOD.replace("MX 10 mail.example.com.", f"MX 10 {mx}.example.com.").replace(
+        "example.com. SOA ns1.isp.example. noc.isp.example. 7",
+        f"example.com. SOA {primary}.isp.example. noc.isp.example. {serial}",
+    )
+    return f"{text}{AUTHORITY}{fault}"
+
+
+NO_SOA = "! * SOA rcode REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("servers", "sides", "fix"),
+    [
+        pytest.param(
+            (holding("mail"), holding("old")),
+            ("ns1 (51, serial 7) mail", "ns2 (52, serial 7) old"),
+            "raise the serial of the zone example.com on ns1.isp.example above 7 (it was changed"
+            " without that), and have it loaded anew on ns2.isp.example",
+            id="what-the-primary-has",
+        ),
+        pytest.param(
+            (holding("old", "ns2"), holding("mail", "ns2")),
+            ("ns2 (52, serial 7) mail", "ns1 (51, serial 7) old"),
+            "raise the serial of the zone example.com on ns2.isp.example above 7 (it was changed"
+            " without that), and have it loaded anew on ns1.isp.example",
+            id="what-the-primary-has-though-it-is-the-second",
+        ),
+        pytest.param(
+            (holding("old", "ns2", 8), holding("mail", "ns2")),
+            ("ns2 (52, serial 7) mail", "ns1 (51, serial 8) old"),
+            "raise the serial of the zone example.com on ns2.isp.example above 8 (it went back to"
+            " 7), and have it loaded anew on ns1.isp.example",
+            id="what-the-primary-has-though-its-serial-is-older",
+        ),
+        pytest.param(
+            (holding("old", fault=NO_SOA), holding("mail", fault=NO_SOA)),
+            ("ns1 (51) old", "ns2 (52) mail"),
+            "have the zone example.com loaded anew on ns2.isp.example",
+            id="what-the-primary-has-that-the-resolver-names",
+        ),
+        pytest.param(
+            (holding("old", "hidden"), holding("mail", "hidden", 8)),
+            ("ns2 (52, serial 8) mail", "ns1 (51, serial 7) old"),
+            "have the zone example.com loaded anew on ns1.isp.example",
+            id="newest-with-a-hidden-primary",
+        ),
+        pytest.param(
+            (holding("old", "hidden", (1 << 32) - 1), holding("mail", "hidden", 1)),
+            ("ns2 (52, serial 1) mail", "ns1 (51, serial 4294967295) old"),
+            "have the zone example.com loaded anew on ns1.isp.example",
+            id="newest-after-the-serial-went-round",
+        ),
+        pytest.param(
+            (holding("old", "hidden", fault=NO_SOA), holding("mail", "hidden")),
+            ("ns2 (52, serial 7) mail", "ns1 (51) old"),
+            "have the zone example.com loaded anew on ns1.isp.example",
+            id="newest-is-the-only-serial",
+        ),
+        pytest.param(
+            (holding("old", "ns1"), holding("mail", "ns2", 8)),
+            ("ns2 (52, serial 8) mail", "ns1 (51, serial 7) old"),
+            "have the zone example.com loaded anew on ns1.isp.example",
+            id="newest-if-each-calls-itself-the-primary",
+        ),
+        pytest.param(
+            (holding("old", "hidden"), holding("mail", "hidden")),
+            ("ns1 (51, serial 7) old", "ns2 (52, serial 7) mail"),
+            "raise the serial of the zone example.com on its primary hidden.isp.example above 7",
+            id="none-with-one-serial-and-a-hidden-primary",
+        ),
+        pytest.param(
+            (holding("old", "hidden", 1), holding("mail", "hidden", 1 + (1 << 31))),
+            ("ns1 (51, serial 1) old", "ns2 (52, serial 2147483649) mail"),
+            "raise the serial of the zone example.com on its primary hidden.isp.example",
+            id="none-with-serials-half-the-circle-apart",
+        ),
+        pytest.param(
+            (holding("old", "ns1"), holding("mail", "ns2")),
+            ("ns1 (51, serial 7) old", "ns2 (52, serial 7) mail"),
+            "find out which of ns1.isp.example, ns2.isp.example is right, and have example.com"
+            " loaded anew on the others",
+            id="none-if-each-calls-itself-the-primary",
+        ),
+    ],
+)
+def test_who_is_right(
+    plugin: Plugin, servers: tuple[str, str], sides: tuple[str, str], fix: str
+) -> None:
+    output = ask(plugin, {RESOLVER: GOOD, FIRST: servers[0], SECOND: servers[1]}, "-v")
+    held = "; ".join(
+        re.sub(r"(\w+) \((.*)\) (\w+)", r"\1.isp.example (192.0.2.\2) has MX 10 \3.example.com", s)
+        for s in sides
+    )
+    said = f"MX of example.com differs between the name servers of example.com: {held}"
+    assert output.status == f"REVERSE_MX WARNING - example.com: {said} [inconsistent-mx]"
+    assert output.long[:2] == [f"[WARNING] inconsistent-mx: {said}", f"  fix: {fix}"]
+
+
+def test_most_servers_come_first_after_the_right_one(plugin: Plugin) -> None:
+    """Three hold the same, one holds what the resolver has, and the primary is hidden."""
+    more = "".join(
+        f"example.com. NS ns{n}.isp.example.\n ns{n}.isp.example. A 192.0.2.5{n}\n" for n in (3, 4)
+    )
+    held = ("one", "two", "two", "three")
+    servers = {f"192.0.2.5{n}": holding(mx, "hidden") for n, mx in enumerate(held, 1)}
+    assert ask(plugin, {RESOLVER: GOOD + more, **servers}).status == (
+        "REVERSE_MX WARNING - example.com: MX of example.com differs between the name servers of"
+        " example.com: ns2.isp.example (192.0.2.52, serial 7), ns3.isp.example (192.0.2.53, serial"
+        " 7) have MX 10 two.example.com; ns1.isp.example (192.0.2.51, serial 7) has MX 10"
+        " one.example.com; ns4.isp.example (192.0.2.54, serial 7) has MX 10 three.example.com"
+        " [inconsistent-mx]"
+    )
+
+
+# A server that is of no use.
+
+SERIAL = "192.0.2.52, serial 7"
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        pytest.param(None, "(192.0.2.52) does not answer (connection refused)", id="closed"),
+        pytest.param("! * * drop", "(192.0.2.52) does not answer", id="silent"),
+        pytest.param("! * MX rcode SERVFAIL", f"({SERIAL}) answers SERVFAIL", id="fails"),
+        pytest.param("! example.com. MX noaa", f"({SERIAL}) is not authoritative", id="without-aa"),
+        pytest.param(
+            "! example.com. MX delegation example.com. ns1.isp.example.",
+            f"({SERIAL}) is not authoritative",
+            id="refers",
+        ),
+    ],
+)
+def test_lame_server(plugin: Plugin, second: str | None, says: str) -> None:
+    """The reverse zone, of which it is lame too if it says nothing at all, is another's here."""
+    text = GOOD.replace(f"{REVERSE}. NS ns2", f"{REVERSE}. NS ns1")
+    servers = {RESOLVER: text, FIRST: text + AUTHORITY, SECOND: f"{text}{AUTHORITY}{second}"}
+    if second is None:
+        del servers[SECOND]
+    output = ask(plugin, servers, "-v")
+    address, _, what = says.partition(") ")
+    said = f"ns2.isp.example {address}), name server of example.com, {what}"
+    assert output.status == f"REVERSE_MX WARNING - example.com: {said} [lame-server]"
+    assert output.long[:2] == [
+        f"[WARNING] lame-server: {said}",
+        "  have it mended, or remove: example.com. NS ns2.isp.example.",
+    ]
+
+
+def test_zone_all_of_whose_servers_are_lame_is_to_keep_them(plugin: Plugin) -> None:
+    text = f"{GOOD}{AUTHORITY}! example.com. MX noaa"
+    output = ask(plugin, {RESOLVER: GOOD, FIRST: text, SECOND: text}, "-v")
+    cures = [line for line in output.long if "have it mended" in line]
+    assert cures == [f"  have it mended: example.com. NS ns{n}.isp.example." for n in (1, 2)]
+
+
+def test_name_server_without_address_is_lame(plugin: Plugin) -> None:
+    text = GOOD.replace(f"ns2.isp.example. A {SECOND}", "")
+    assert ask(plugin, {RESOLVER: text, FIRST: GOOD + AUTHORITY}).status == (
+        "REVERSE_MX WARNING - example.com: ns2.isp.example, name server of example.com, has no"
+        f" address [lame-server]; ns2.isp.example, name server of {REVERSE}, has no address"
+        " [lame-server]"
+    )
+
+
+def test_server_that_there_is_no_way_to_is_not_lame(plugin: Plugin) -> None:
+    text = GOOD.replace(SECOND, "203.0.113.52")
+    assert ask(plugin, {RESOLVER: text, FIRST: GOOD + AUTHORITY}).status == SOUND
+
+
+def test_server_that_may_yet_answer_is_not_lame(plugin: Plugin) -> None:
+    silent = f"{GOOD}{AUTHORITY}! * * drop"
+    output = ask(plugin, {**both(GOOD), SECOND: silent}, "-t", "0.8")
+    assert (output.code, output.status) == (
+        3,
+        "REVERSE_MX UNKNOWN - example.com: ns2.isp.example (192.0.2.52), name server of"
+        " example.com, did not answer in time [dns-timeout]; ns2.isp.example (192.0.2.52), name"
+        f" server of {REVERSE}, did not answer in time [dns-timeout]",
+    )
+
+
+# RFC 1982, 3.2, in its own words, for serials of 32 bits.
+
+
+def is_newer_by_rfc(serial: int, other: int) -> bool:
+    return (other < serial and serial - other < 2**31) or (
+        other > serial and other - serial > 2**31
+    )
+
+
+def test_serials_are_compared_as_rfc_1982_has_it() -> None:
+    serials = [at + step for at in (1, 2**31, 2**32 - 3) for step in (-1, 0, 1, 2)]
+    for serial, other in itertools.product(serials, repeat=2):
+        assert is_newer(serial, other) is is_newer_by_rfc(serial, other), (serial, other)
