@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from reverse_mx.names import name_of
+from reverse_mx.smtp_reply import Greeting, GreetingEnd, ReplyLine, read_reply_line
 from tests.helpers.plugin import InProcess, Output
 from tests.helpers.smtp_trial import mail_host
 
@@ -356,3 +358,72 @@ def test_threshold_on_the_greeting() -> None:
     output, _ = trial("greets", "-c", "@0:5")
     assert output.code == 2
     assert re.search(r"slowest SMTP greeting took \S+ \(outside range @0:5\)", output.status)
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        pytest.param(b"220 a b\r\n", ReplyLine(220, True, b"a b"), id="with-text"),
+        pytest.param(b"220-a b\r\n", ReplyLine(220, False, b"a b"), id="more-to-come"),
+        pytest.param(b"220\r\n", ReplyLine(220, True, b""), id="code-alone"),
+        pytest.param(b"220 a \t\r\n", ReplyLine(220, True, b"a \t"), id="blanks-at-the-end"),
+        pytest.param(b"220 a\rb\n", ReplyLine(220, True, b"a\rb"), id="return-within"),
+        pytest.param(b"200 a", ReplyLine(200, True, b"a"), id="first-code"),
+        pytest.param(b"599 a", ReplyLine(599, True, b"a"), id="last-code"),
+        pytest.param(b"199 a", None, id="code-too-low"),
+        pytest.param(b"600 a", None, id="code-too-high"),
+        pytest.param(b"2200 a", None, id="code-too-long"),
+        pytest.param(b"22 a", None, id="code-too-short"),
+        pytest.param(b" 220 a", None, id="blank-before"),
+        pytest.param(b"220_a", None, id="neither-blank-nor-hyphen"),
+        pytest.param(b"", None, id="empty"),
+    ],
+)
+def test_line_of_a_reply(line: bytes, read: ReplyLine | None) -> None:
+    """RFC 5321, 4.2."""
+    assert read_reply_line(line) == read
+
+
+def greeting(octets: bytes) -> Greeting:
+    return Greeting(True, octets, GreetingEnd.WHOLE, 0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        pytest.param(b"220 a", 0, id="greets"),
+        pytest.param(b"399 a", 0, id="below-400"),
+        pytest.param(b"400 a", 400, id="for-now"),
+        pytest.param(b"220-a\r\n521-b\r\n421 c", 521, id="first-of-two"),
+    ],
+)
+def test_code_that_refuses(octets: bytes, code: int) -> None:
+    assert greeting(octets).refusal == code
+
+
+@pytest.mark.parametrize(
+    ("octets", "names"),
+    [
+        pytest.param(b"220 a.example.com x.y", ["a.example.com"], id="first-word-alone"),
+        pytest.param(b"220 \t a.example.com", ["a.example.com"], id="behind-blanks"),
+        pytest.param(b"220 a_b-1.Example.com;", ["a_b-1.example.com"], id="every-letter"),
+        pytest.param(
+            b"220-%b.a\r\n220 b.c\r\n" % (b"a" * 64), ["b.c"], id="behind-one-that-is-no-name"
+        ),
+        pytest.param(
+            b"220-b.c\r\n220-a.b\r\n220 B.C\r\n", ["b.c", "a.b"], id="each-once-in-its-order"
+        ),
+        *(
+            pytest.param(b"220 a.b%b x" % mark, ["a.b"], id=f"before-{mark.decode()!r}")
+            for mark in (b" ", b".", b",", b":", b";", b"(", b")", b"/")
+        ),
+        *(
+            pytest.param(b"220 a.b%bx" % mark, [], id=f"not-before-{mark.decode()!r}")
+            for mark in (b"@", b"!", b"[", b"<")
+        ),
+        pytest.param(b"220 ab", [], id="no-dot"),
+        pytest.param(b"220 192.0.2.25", [], id="address"),
+    ],
+)
+def test_names_in_a_greeting(octets: bytes, names: list[str]) -> None:
+    assert [*greeting(octets).names] == [*map(name_of, names)]

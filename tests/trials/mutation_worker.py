@@ -19,7 +19,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +31,6 @@ from _pytest.runner import runtestprotocol
 
 from tests import ROOT
 from tests.helpers.alone import be_alone
-from tests.helpers.plugin import uncovered
 from tests.project.test_rooms import MAP
 
 # The rooms, and the plugin above them: each is loaded after those that it imports from.
@@ -144,36 +142,29 @@ class Worker:
 
 
 class Measure(Worker):
-    """Finds out what each test takes, and which lines it runs, also in the processes it starts."""
+    """Finds out what each test takes, and which lines it runs."""
 
     def __init__(self, part: slice) -> None:
         self._part = part
 
     def work(self, items: dict[str, pytest.Item]) -> dict[str, Optional[Reach]]:
-        # A busy machine breaks a test now and then, and not twice.
-        return {
-            nodeid: in_child(self._reach, items[nodeid]) or in_child(self._reach, items[nodeid])
-            for nodeid in [*items][self._part]
-        }
-
-    def _reach(self, item: pytest.Item) -> Optional[Reach]:
-        with tempfile.TemporaryDirectory() as folder:
-            settings = Path(folder, "coveragerc")
-            include = ",".join(str(ROOT / file) for file in FILES)
-            where = f"parallel = true\ndata_file = {folder}/data\ninclude = {include}"
-            how = "patch = _exit\ndisable_warnings = no-data-collected"
-            settings.write_text(f"[run]\n{how}\n{where}\n", "utf-8")
-            os.environ["COVERAGE_PROCESS_START"] = str(settings)
-            rebind({"uncovered": uncovered}, {"uncovered": lambda: dict(os.environ)})
-            measured = coverage.Coverage(config_file=str(settings))
-            started = time.monotonic()
-            with measured.collect():
-                failed = fails(item)
-            seconds = time.monotonic() - started
-            measured.save()
-            measured.combine([folder])
-            lines = {file: measured.get_data().lines(str(ROOT / file)) or [] for file in FILES}
-            return None if failed else Reach(seconds, lines)
+        files = {str(ROOT / file): file for file in FILES}
+        measured = coverage.Coverage(data_file=None, config_file=False, include=[*files])
+        reach: dict[str, Optional[Reach]] = {}
+        with measured.collect():
+            for nodeid in [*items][self._part]:
+                measured.switch_context(nodeid)
+                started = time.monotonic()
+                # A busy machine breaks a test now and then, and not twice.
+                failed = fails(items[nodeid]) and fails(items[nodeid])
+                lines: dict[str, list[int]] = {file: [] for file in FILES}
+                reach[nodeid] = None if failed else Reach(time.monotonic() - started, lines)
+        data = measured.get_data()
+        for path, file in files.items():
+            for line, nodeids in data.contexts_by_lineno(path).items():
+                for values in filter(None, map(reach.get, nodeids)):
+                    values.lines[file].append(line)
+        return reach
 
 
 class Judge(Worker):
