@@ -202,10 +202,9 @@ class AddressContext(FindingsContext):
             yield "unusable-address", None
         if private_by(fact.address):
             yield "private-address", None
-        yield from failed_lookups(edge for edge in iprev.edges if edge.stage == "ptr")
+        yield from failed_lookups(iprev.edges)
         if iprev.missing:
             yield "missing-ptr", None
-        yield from failed_lookups(edge for edge in iprev.edges if edge.stage == "confirm")
         if iprev.invalid:
             yield "invalid-ptr", None
         if iprev.unconfirmed:

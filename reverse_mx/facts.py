@@ -104,8 +104,8 @@ class MailAddress(Value):
     host: Optional[Name]
     canonical: Optional[Name]
     expected: tuple[Name, ...]
-    greeting: Optional[Greeting] = None
-    helo: Optional[MailHost] = None
+    greeting: Optional[Greeting]
+    helo: Optional[MailHost]
 
     @property
     def address(self) -> Address:
@@ -188,9 +188,9 @@ class MailHost(Value):
     domain: Optional[Name]
     target: Target
     answers: tuple[Answer, ...]
-    addresses: tuple[MailAddress, ...] = ()
-    shared: tuple[Address, ...] = ()
-    zone_answers: tuple[ZoneAnswers, ...] = ()
+    addresses: tuple[MailAddress, ...]
+    shared: tuple[Address, ...]
+    zone_answers: tuple[ZoneAnswers, ...]
 
     @property
     def name(self) -> Optional[Name]:
@@ -316,12 +316,12 @@ class SpfFacts(Value):
 
     domain: Name
     answers: tuple[Answer, ...]
-    addresses: tuple[tuple[Address, SpfSource], ...] = ()
-    large: tuple[SpfLarge, ...] = ()
-    left_out: tuple[SpfLeftOut, ...] = ()
-    errors: tuple[SpfError, ...] = ()
-    further: int = 0
-    costs: tuple[tuple[SpfSource, int], ...] = ()
+    addresses: tuple[tuple[Address, SpfSource], ...]
+    large: tuple[SpfLarge, ...]
+    left_out: tuple[SpfLeftOut, ...]
+    errors: tuple[SpfError, ...]
+    further: int
+    costs: tuple[tuple[SpfSource, int], ...]
 
     @property
     def edges(self) -> Iterator[Edge]:

@@ -350,8 +350,8 @@ class Problem(Value):
 
     finding: str
     state: ServiceState
-    fact: Any = None
-    about: Any = None
+    fact: Any
+    about: Any
 
 
 class Judgement(nagiosplugin.Result):

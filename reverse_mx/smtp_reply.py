@@ -75,8 +75,8 @@ class Greeting(Value):
     connected: bool
     octets: bytes
     ending: GreetingEnd
-    error: int = 0
-    seconds: Optional[float] = None
+    error: int
+    seconds: Optional[float]
 
     @property
     def lines(self) -> tuple[ReplyLine, ...]:

@@ -244,7 +244,7 @@ def _problems(results: nagiosplugin.Results) -> Iterator[tuple[Optional[Subject]
         yield from ((subject, problem) for judgement in chain for problem in judgement.problems)
     for result in _in_order(results):
         if not isinstance(result, Judgement) and result.state is not Ok:
-            yield None, Problem("", result.state, about=str(result))
+            yield None, Problem("", result.state, None, str(result))
 
 
 def _count(results: nagiosplugin.Results, name: str) -> int:

@@ -232,7 +232,7 @@ class Walk:
         ]
         domain = None if subject.mx is None else subject.mx.owner
         hosts = [
-            MailHost(domain, target, tuple(own), zone_answers=said)
+            MailHost(domain, target, tuple(own), (), (), said)
             for target, own, said in zip(
                 [*followed, *allowed], answers, [*await asked, *(() for _ in allowed)]
             )

@@ -82,7 +82,7 @@ class ServerAnswer(Value):
     """
 
     server: Name
-    address: Optional[Address] = None
+    address: Optional[Address]
     answer: Optional[Answer] = None
     soa: Optional[Answer] = None
     unasked: Optional[Unasked] = None
@@ -195,8 +195,8 @@ class ZoneAnswers(Value):
     question: Question
     zone: Zone
     answers: tuple[ServerAnswer, ...]
-    lookups: tuple[Answer, ...] = ()
-    left_out: int = 0
+    lookups: tuple[Answer, ...]
+    left_out: int
     delegation: Optional[Delegation] = None
 
     @property
@@ -269,13 +269,12 @@ class ZoneAnswers(Value):
     @property
     def _groups(self) -> list[list[ServerAnswer]]:
         """The servers that hold the same; which way they have none of it (RFC 2308) is the same."""
-        groups: dict[Content, list[ServerAnswer]] = {}
+        groups: dict[Optional[Content], list[ServerAnswer]] = {}
         for answer in self.answers:
             content = answer.content
             if content is not None and not answer.lame:
-                lacking = content._replace(missing=Outcome.NODATA)
-                key = lacking if content.missing is not None else content
-                groups.setdefault(key, []).append(answer)
+                held = content if content.missing is None else None
+                groups.setdefault(held, []).append(answer)
         return list(groups.values())
 
 

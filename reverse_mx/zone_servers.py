@@ -126,7 +126,7 @@ class ZoneServers:
     ) -> ServerAnswer:
         if address is None:
             why = Unasked.NO_ADDRESS if server.missing else Unasked.UNKNOWN_ADDRESS
-            return ServerAnswer(server.name, unasked=why)
+            return ServerAnswer(server.name, None, unasked=why)
         if not self._may_be_asked(server, address):
             return ServerAnswer(server.name, address, unasked=Unasked.INSIDE)
         answer, soa = await side_by_side(
