@@ -86,13 +86,12 @@ class Failure(NamedTuple):
 class Answer(Value):
     """How one lookup ended.
 
-    ``records`` are addresses, or dnspython's rdata of other types; ``aliases`` are the CNAME
-    targets on the way to them. ``remarks`` are what the server said besides. ``server`` is the one
-    whose word this is; ``seconds`` count from the first try. ``tries`` is 0 for a question that was
-    not asked because the time was up. ``authoritative`` is the server's own claim (AA);
-    ``authority`` are the records of the section of that name, which say in which zone the name is,
-    or to whom it is delegated. ``servers`` is how many there were to ask, of which another might
-    have answered otherwise.
+    ``records`` are what ``Record.rdata`` is, ``aliases`` the CNAME targets on the way to them.
+    ``remarks`` are what the server said besides. ``server`` is the one whose word this is;
+    ``seconds`` count from the first try. ``tries`` is 0 for a question that was not asked because
+    the time was up. ``authoritative`` is the server's own claim (AA); ``authority`` are the records
+    of the section of that name, which say in which zone the name is, or to whom it is delegated.
+    ``servers`` is how many there were to ask, of which another might have answered otherwise.
 
     Without an answer ``failures`` are the servers' own, ``silent`` are those that said nothing, and
     ``misfits`` is how many messages were ignored since they did not fit the question. ``cut_off``
@@ -168,7 +167,7 @@ class Answer(Value):
         if not found:
             return None
         zone = found[0].owner
-        return zone, tuple(record.rdata.target for record in found if record.owner == zone)
+        return zone, tuple(record.rdata for record in found if record.owner == zone)
 
     @functools.cached_property
     def addresses(self) -> tuple[Address, ...]:
@@ -251,7 +250,7 @@ def _follow(message: Message, question: Question) -> tuple[tuple[Name, ...], tup
         if rdtype == question.rdtype:
             found.setdefault(owner, []).append(rdata)
         else:
-            links.setdefault(owner, rdata.target)
+            links.setdefault(owner, rdata)
     owner = question.name
     aliases: list[Name] = []
     while owner not in found and owner in links:
@@ -260,8 +259,7 @@ def _follow(message: Message, question: Question) -> tuple[tuple[Name, ...], tup
         if len(aliases) > MOST_LINKS:
             break
     records = found.get(owner, [])
-    # A record alone need not be hashed, for which dnspython writes it as it is on the wire.
-    return tuple(aliases), tuple(dict.fromkeys(records) if len(records) > 1 else records)
+    return tuple(aliases), tuple(dict.fromkeys(records))
 
 
 def _is_referral(message: Message, aliases: Sequence[Name]) -> bool:
@@ -285,4 +283,4 @@ def _is_beside_the_question(message: Message, rdtype: RdataType) -> bool:
 
 def _referred_to(message: Message) -> tuple[Name, ...]:
     """Return the first name server of a referral, if it has one."""
-    return tuple(record.rdata.target for record in message.authority if record.rdtype == NS)[:1]
+    return tuple(record.rdata for record in message.authority if record.rdtype == NS)[:1]

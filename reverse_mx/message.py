@@ -16,7 +16,7 @@ import dns.rdata
 from dns.rdataclass import IN
 from dns.rdatatype import AAAA, CNAME, DNAME, MX, NS, OPT, PTR, RRSIG, SOA, A, RdataType
 
-from reverse_mx.names import Name
+from reverse_mx.names import ROOT, Name
 
 # Header flags (RFC 1035, 4.1.1; RFC 4035, 3.2.2).
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
@@ -66,11 +66,31 @@ class ExtendedError(NamedTuple):
         return self.code in (1, 2, *range(5, 13))
 
 
+class MailExchange(NamedTuple):
+    """What an MX record holds (RFC 1035, 3.3.9)."""
+
+    preference: int
+    exchange: Name
+
+
+class StartOfAuthority(NamedTuple):
+    """What an SOA record holds (RFC 1035, 3.3.13); the times are in seconds."""
+
+    mname: Name
+    rname: Name
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+
+
 class Record(NamedTuple):
     """One record of class IN; ``ttl`` is in seconds.
 
-    ``rdata`` is an address for A and AAAA, and dnspython's for other types. Of an OPT record they
-    are flags, and options in octets (RFC 6891, 6.1.3).
+    ``rdata`` is an address for A and AAAA, a name for CNAME, NS and PTR, one of the above for MX
+    and SOA, and dnspython's for other types. Of an OPT record they are flags, and options in octets
+    (RFC 6891, 6.1.3).
     """
 
     owner: Name
@@ -164,16 +184,14 @@ def read(wire: bytes, query: Query) -> Message:
     return Message(flags, rcode, tuple(answer), tuple(authority), remarks, strangers)
 
 
-def load(rdtype: RdataType) -> Any:
-    """Load what reads records of a type, and return its class.
+def load(rdtype: RdataType) -> None:
+    """Load what reads records of a type of which dnspython makes its own rdata.
 
-    dnspython does so at the first record, when the sockets may have taken all descriptors.
+    It does so at the first record, when the sockets may have taken all descriptors.
     """
-    return dns.rdata.get_rdata_class(IN, rdtype)  # type: ignore[no-untyped-call]
+    dns.rdata.get_rdata_class(IN, rdtype)  # type: ignore[no-untyped-call]
 
 
-# Those that every run may meet.
-_KINDS: dict[int, Any] = {rdtype: load(rdtype) for rdtype in (CNAME, MX, NS, PTR, SOA)}
 _ADDRESSES: dict[int, Any] = {A: ipaddress.IPv4Address, AAAA: ipaddress.IPv6Address}
 
 
@@ -216,7 +234,7 @@ class _Reader:
             rdtype, rdclass, ttl, length = struct.unpack("!HHIH", self.take(10))
             end = self._at + length
             if rdtype == OPT and OPT in wanted:
-                records.append(Record(self._name(start), OPT, ttl, self.take(length)))
+                records.append(Record(ROOT, OPT, ttl, self.take(length)))
             elif rdtype in wanted and rdclass == IN:
                 owner = self._name(start)
                 kind = wanted[wanted.index(rdtype)]
@@ -227,14 +245,14 @@ class _Reader:
         return records, others
 
     def _rdata(self, rdtype: RdataType, end: int) -> Any:
-        fields: tuple[Any, ...]
+        rdata: Any
         if rdtype in (CNAME, NS, PTR):
-            fields = (self._next_name(),)
+            rdata = self._next_name()
         elif rdtype == MX:
-            fields = (int.from_bytes(self.take(2), "big"), self._next_name())
+            rdata = MailExchange(int.from_bytes(self.take(2), "big"), self._next_name())
         elif rdtype == SOA:
             names = self._next_name(), self._next_name()
-            fields = (*names, *struct.unpack("!5I", self.take(20)))
+            rdata = StartOfAuthority(*names, *struct.unpack("!5I", self.take(20)))
         else:
             octets = self.take(end - self._at)
             try:
@@ -245,7 +263,7 @@ class _Reader:
                 raise Malformed(Defect.RECORD) from None
         if self._at != end:
             raise Malformed(Defect.RECORD)
-        return _KINDS[rdtype](IN, rdtype, *fields)
+        return rdata
 
     def _next_name(self) -> Name:
         start = self._at

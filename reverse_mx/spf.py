@@ -298,7 +298,7 @@ class SpfWalk:
 
 def _exchanges(mx: Answer) -> list[Name]:
     """Return the mail hosts of an MX answer that are names, by preference."""
-    records = sorted(mx.records, key=lambda record: (record.preference, record.exchange))
+    records = sorted(mx.records)
     names = dict.fromkeys(record.exchange for record in records)
     return [name for name in names if name != ROOT and not address_in_letters(name)]
 

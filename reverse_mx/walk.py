@@ -148,7 +148,7 @@ class Iprevs:
 
 
 def _ptr_targets(ptr: Answer) -> list[Name]:
-    return sorted({record.target for record in ptr.records})
+    return sorted(set(ptr.records))
 
 
 class Walk:
@@ -347,7 +347,7 @@ def _own_names(iprev: Iprev, hosts: Iterable[MailHost]) -> tuple[Name, ...]:
 
 def _mx_targets(mx: Answer) -> list[Target]:
     """Return the targets of MX records, each record for itself: two may have the same target."""
-    records = sorted(mx.records, key=lambda record: (record.preference, record.exchange))
+    records = sorted(mx.records)
     if all(record.exchange == ROOT for record in records):
         # One of them may say that there is no mail (RFC 7505, 3); the others are at fault.
         records = [record for record in records if record.preference] or records

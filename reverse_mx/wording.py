@@ -24,7 +24,7 @@ from reverse_mx.spf_record import (
     SpfLeftOut,
     SpfSource,
 )
-from reverse_mx.text import in_line, os_reason, show_name, show_octets
+from reverse_mx.text import in_line, os_reason, printable, show_name, show_octets
 from reverse_mx.zone_facts import Lameness, ServerAnswer, Unasked
 
 
@@ -171,8 +171,8 @@ def _record(rdtype: RdataType, record: Any) -> str:
     if rdtype == MX:
         return f"{record.preference} {show_name(record.exchange)}"
     if rdtype == PTR:
-        return show_name(record.target)
-    return str(record)  # an address
+        return show_name(record)
+    return printable(str(record))
 
 
 def lameness(answer: ServerAnswer) -> str:

@@ -95,7 +95,7 @@ class ZoneServers:
             return Zone(name, None, ()), tuple(failed)
         apex, soa = answer.soa
         listed = await self._lookups.ask(apex, NS, unchecked=True)
-        zone = await self._zone(apex, [record.target for record in listed.records])
+        zone = await self._zone(apex, listed.records)
         return zone._replace(soa=soa), (*failed, listed)
 
     async def _zone(self, apex: Name, names: Iterable[Name]) -> Zone:
