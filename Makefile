@@ -12,7 +12,7 @@
 # make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
 PYTHON ?= python3
 BENCH_DEBIAN = bind9-dnsutils monitoring-plugins-standard valgrind
-DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd \
+DEBIAN = bind9 bind9-utils exim4-daemon-light icinga2-bin influxdb nagios4-core nsd opensmtpd \
   postfix python3-dnspython python3-idna python3-nagiosplugin rspamd spamassassin unbound \
   $(BENCH_DEBIAN)
 PIP = -m pip install --quiet --disable-pip-version-check

@@ -42,6 +42,8 @@ POSTFIX_REVERSE = "reject_unknown_reverse_client_hostname"
 POSTFIX_SENDER = "reject_unknown_sender_domain"
 EXIM_CLIENT = "verify = reverse_host_lookup"
 EXIM_SENDER = "verify = sender"
+OPENSMTPD_REVERSE = "match !rdns"
+OPENSMTPD_CLIENT = "match !fcrdns"
 
 NO_REVERSE_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
@@ -58,6 +60,7 @@ NO_CONFIRMED_NAME = (
 ANY_CONFIRMED_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
     Reaction("Exim", EXIM_CLIENT, "accepts"),
+    Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "accepts"),
 )
 RETRY = "RFC 5321, 4.5.4.1"
 HOSTS = "RFC 5321, 5.1"
@@ -74,7 +77,7 @@ class Finding(NamedTuple):
     """One thing that can be found: its name, its default state, when it is reported.
 
     ``option`` is the one that it is looked for with only. ``reactions`` are what receivers do
-    meanwhile. Those of Postfix, Exim, Rspamd and SpamAssassin are proven by tests against these.
+    meanwhile. Those of a program are proven by tests against the real one.
     """
 
     name: str
@@ -148,7 +151,8 @@ FINDINGS = {
             (
                 Reaction("Gmail", "", "refuses", "550-5.7.25", public=True),
                 *NO_REVERSE_NAME,
-                Reaction("OpenSMTPD", "rdns or fcrdns", "refuses"),
+                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses"),
+                Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses"),
                 Reaction(
                     "Rspamd",
                     "",
@@ -168,7 +172,8 @@ FINDINGS = {
                 Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
                 Reaction("Postfix", POSTFIX_REVERSE, "accepts"),
                 Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
-                Reaction("OpenSMTPD", "fcrdns", "refuses"),
+                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "accepts"),
+                Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses"),
                 *NO_CONFIRMED_NAME,
             ),
         ),
@@ -186,7 +191,7 @@ FINDINGS = {
             (
                 Reaction("Postfix", POSTFIX_CLIENT, "decides by chance", "450 4.7.25"),
                 Reaction("Exim", EXIM_CLIENT, "accepts"),
-                Reaction("OpenSMTPD", "fcrdns", "decides by chance"),
+                Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "decides by chance"),
             ),
         ),
         Finding(
@@ -232,7 +237,11 @@ FINDINGS = {
             "dns-failure",
             Critical,
             "A name server answered that it could not (SERVFAIL, REFUSED, a CNAME loop, ...).",
-            FAILED_LOOKUP,
+            (
+                *FAILED_LOOKUP,
+                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses", stages=("ptr",)),
+                Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses", stages=("ptr", "confirm")),
+            ),
         ),
         Finding(
             "dns-timeout", Unknown, "No name server answered in the time allowed.", FAILED_LOOKUP

@@ -1,4 +1,4 @@
-"""Real Postfix and Exim, receiving mail from clients and senders whose DNS has faults.
+"""Real Postfix, Exim and OpenSMTPD, receiving mail from clients and senders whose DNS has faults.
 
     replies = play(FOLDER)
     replies["missing-ptr-nxdomain"]["verify = reverse_host_lookup"].usual
@@ -29,6 +29,7 @@ from typing import NamedTuple, Union
 
 from tests import ROOT
 from tests.helpers.debian import binary, environment
+from tests.helpers.opensmtpd import opensmtpd
 from tests.helpers.realservers import Bind, Unbound, sign_zone
 
 NAMESPACES = ("unshare", "--map-root-user", "--net", "--mount", "--pid", "--kill-child")
@@ -164,16 +165,27 @@ STATES = CLIENTS + SENDERS
 GOOD_CLIENT, GOOD_SENDER = CLIENTS[0], SENDERS[0]
 PARENTS = ("2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
 
-EXIM = {"verify = reverse_host_lookup": CLIENTS, "verify = sender": SENDERS}
-POSTFIX = {
+# The states that are tried under each setting.
+Tries = dict[str, Sequence[State]]
+EXIM: Tries = {"verify = reverse_host_lookup": CLIENTS, "verify = sender": SENDERS}
+POSTFIX: Tries = {
     "reject_unknown_client_hostname": CLIENTS,
     "reject_unknown_reverse_client_hostname": CLIENTS,
     "reject_unknown_sender_domain": SENDERS,
 }
-SETTINGS = {"Exim": EXIM, "Postfix": POSTFIX}
+# It waits for a silent name server for longer than a test can.
+ANSWERED = [state for state in CLIENTS if "silent" not in (state.reverse_fault, state.zone_fault)]
+OPENSMTPD: Tries = {"match !rdns": ANSWERED, "match !fcrdns": ANSWERED}
+SETTINGS = {"Exim": EXIM, "Postfix": POSTFIX, "OpenSMTPD": OPENSMTPD}
 STRICT = ("unknown_client_reject_code=550", "unknown_address_reject_code=550")
 
-ACCOUNTS = {"root": 0, "postfix": 101, "Debian-exim": 102, "postdrop": 103, "nobody": 65534}
+ACCOUNTS = {
+    **dict.fromkeys(("root", "opensmtpd", "opensmtpq"), 0),
+    "postfix": 101,
+    "Debian-exim": 102,
+    "postdrop": 103,
+    "nobody": 65534,
+}
 ETC = {
     "passwd": "".join(f"{name}:x:{uid}:{uid}::/:/bin/false\n" for name, uid in ACCOUNTS.items()),
     "group": "".join(f"{name}:x:{gid}:\n" for name, gid in ACCOUNTS.items()),
@@ -261,9 +273,11 @@ def main(folder: Path, directory: Path) -> None:
         for restriction, both in ports.items()
         for port, codes in zip(both, ((), STRICT))
     }
+    filters = dict(zip(numbers, OPENSMTPD))
     with contextlib.ExitStack() as stack:
         stack.enter_context(name_servers(folder))
         stack.enter_context(postfix(folder, directory, servers))
+        stack.enter_context(opensmtpd(folder, directory, filters))
         pool = stack.enter_context(ThreadPoolExecutor(64))
         jobs: dict[tuple[State, str], list[Future[str]]] = {}
         for setting, states in EXIM.items():
@@ -275,6 +289,10 @@ def main(folder: Path, directory: Path) -> None:
                 jobs[state, setting] = [
                     pool.submit(postfix_reply, port, state) for port in ports[setting]
                 ]
+        for port, condition in filters.items():
+            for state in OPENSMTPD[condition]:
+                job = pool.submit(opensmtpd_reply, port, state)
+                jobs[state, condition] = [job, job]
     replies: dict[str, dict[str, list[str]]] = {state.name: {} for state in STATES}
     for (state, setting), both in jobs.items():
         replies[state.name][setting] = [job.result() for job in both]
@@ -282,9 +300,9 @@ def main(folder: Path, directory: Path) -> None:
 
 
 def hide_the_machine(directory: Path) -> None:
-    """Have an /etc with nothing but what resolves names, and a /run without name service caches."""
-    for name, files in {"etc": ETC, "run": {}}.items():
-        (directory / name).mkdir()
+    """Have an /etc with nothing but what resolves names, and /run, /var/lib, /var/spool empty."""
+    for name, files in {"etc": ETC, "run": {}, "var/lib": {}, "var/spool": {}}.items():
+        (directory / name).mkdir(parents=True)
         for file, text in files.items():
             (directory / name / file).write_text(text)
         subprocess.run(["mount", "--bind", directory / name, f"/{name}"], check=True)
@@ -380,6 +398,13 @@ def postfix_reply(port: int, state: State) -> str:
         smtp.mail(f"user@{sender.domain}")
         code, text = smtp.rcpt("a@mx.receiver.example")
     return f"{code} {text.decode()}"
+
+
+def opensmtpd_reply(port: int, state: State) -> str:
+    """The greeting, or what stands in its place."""
+    server, source = "::1" if state.ipv6 else "127.0.0.1", (str(state.address), 0)
+    with socket.create_connection((server, port), timeout=60, source_address=source) as sock:
+        return sock.makefile().readline()
 
 
 def client_and_sender(state: State) -> tuple[State, State]:
