@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import copy
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
@@ -50,6 +51,21 @@ class AdviceLine(NamedTuple):
     text: str
     depth: int = 0
     prose: bool = False
+
+
+class Advice(NamedTuple):
+    """What is known to help with one problem.
+
+    ``newer`` is what mends it already, ``zones`` are those of its cures, ``barriers`` what keeps
+    anybody from other cures, ``opinion`` is of a failed lookup, ``reactions`` are the receivers'.
+    """
+
+    newer: tuple[Newer, ...]
+    cures: tuple[Cure, ...]
+    zones: tuple[Optional[Zone], ...]
+    barriers: tuple[str, ...]
+    opinion: Optional[Opinion]
+    reactions: tuple[Reaction, ...]
 
 
 class Advisor:
@@ -108,8 +124,8 @@ class Advisor:
         doubted: dict[Answer, None] = {}
         for problem in problems:
             if isinstance(problem.fact, MailAddress) and problem.finding:
-                stage = problem.about.stage if isinstance(problem.about, Edge) else ""
-                self._found.setdefault(problem.fact.address, set()).add((problem.finding, stage))
+                found = problem.finding, _stage(problem)
+                self._found.setdefault(problem.fact.address, set()).add(found)
             for cure in self._cures.of(problem):
                 if cure.owner is not None:
                     owners[cure.owner] = None
@@ -132,21 +148,45 @@ class Advisor:
         self._opinions.update(zip(failed, await opinions))
         self._newer.update({n.old.question: n for n in await newer if n is not None})
 
+    def anew(self) -> Advisor:
+        """Return one that knows the same, and has told nothing yet."""
+        other = copy.copy(self)
+        other._told = set()
+        return other
+
+    def of(self, problem: Problem) -> Advice:
+        wanted = self._cures.of(problem)
+        cures = tuple(self._known(cure) for cure in wanted if not self._barrier(cure))
+        unheard = isinstance(problem.about, Edge) and not self._heard
+        return Advice(
+            tuple(self._newer[a.question] for a in _rests_on(problem) if a.question in self._newer),
+            cures,
+            tuple(map(self._zone_of, cures)),
+            tuple(dict.fromkeys(filter(None, map(self._barrier, wanted)))),
+            _UNHEARD if unheard else self._opinion(problem),
+            () if unheard else tuple(self._reactions(problem)),
+        )
+
     def lines(self, problem: Problem) -> Iterator[AdviceLine]:
-        for answer in _rests_on(problem):
-            if answer.question in self._newer:
-                yield AdviceLine(self._wording.newer(self._newer[answer.question]), prose=True)
-        yield from self._cure_lines(self._cures.of(problem))
-        edge = problem.about if isinstance(problem.about, Edge) else None
-        if edge is not None and not self._heard:
-            if Cause.SILENT_RESOLVER not in self._told:
-                yield from self._opinion_lines(Opinion(Cause.SILENT_RESOLVER, (), ()))
-            self._told.add(Cause.SILENT_RESOLVER)
+        advice = self.of(problem)
+        for newer in advice.newer:
+            yield AdviceLine(self._wording.newer(newer), prose=True)
+        yield from self._cure_lines(advice)
+        if advice.opinion is _UNHEARD:
+            if _UNHEARD not in self._told:
+                yield from self._opinion_lines(_UNHEARD)
+            self._told.add(_UNHEARD)
             return
-        opinion = self._opinions.get(edge.answer.question) if edge is not None else None
-        if opinion is not None:
-            yield from self._opinion_lines(opinion)
-        yield from self._meanwhile(problem, edge.stage if edge is not None else "")
+        if advice.opinion is not None:
+            yield from self._opinion_lines(advice.opinion)
+        told = problem.finding, _stage(problem), self._scores(problem)
+        if advice.reactions and told not in self._told:
+            yield AdviceLine(f"meanwhile: {'; '.join(in_short(advice.reactions))}", prose=True)
+        self._told.add(told)
+
+    def _opinion(self, problem: Problem) -> Optional[Opinion]:
+        edge = problem.about
+        return self._opinions.get(edge.answer.question) if isinstance(edge, Edge) else None
 
     async def _is_usable(self, host: Name) -> bool:
         """Tell whether a host has addresses, and mail can arrive at all of them."""
@@ -154,21 +194,19 @@ class Advisor:
         addresses = [address for answer in answers for address in answer.addresses]
         return bool(addresses) and not any(map(unusable_as, addresses))
 
-    def _cure_lines(self, wanted: Sequence[Cure]) -> Iterator[AdviceLine]:
-        cures = [self._known(cure) for cure in wanted if not self._barrier(cure)]
+    def _cure_lines(self, advice: Advice) -> Iterator[AdviceLine]:
+        cures = advice.cures
         if cures and self._told.issuperset(cures):
             if not isinstance(cures[0].what, Hint):
                 yield AdviceLine(f"{cures[0].action}: as above")
             return
-        for number, cure in enumerate(cures):
+        for number, (cure, zone) in enumerate(zip(cures, advice.zones)):
             self._told.add(cure)
             text = f"{'or ' * (cure.instead and number > 0)}{self._wording.cure(cure)}"
             yield AdviceLine(text, prose=isinstance(cure.what, Hint))
-            zone = self._zone_of(cure)
-            following = cures[number + 1 : number + 2]
-            if zone is not None and zone not in [self._zone_of(c) for c in following]:
+            if zone is not None and zone not in advice.zones[number + 1 : number + 2]:
                 yield from self._zone_lines(zone)
-        for barrier in dict.fromkeys(filter(None, map(self._barrier, wanted))):
+        for barrier in advice.barriers:
             yield AdviceLine(barrier, prose=True)
 
     def _zone_of(self, cure: Cure) -> Optional[Zone]:
@@ -210,21 +248,16 @@ class Advisor:
             return f"{shown} is not registered: whoever registers it {gets}"
         return ""
 
-    def _meanwhile(self, problem: Problem, stage: str) -> Iterator[AdviceLine]:
-        scored = self._scores(problem)
-        if not problem.finding or (problem.finding, stage, scored) in self._told:
+    def _reactions(self, problem: Problem) -> Iterator[Reaction]:
+        """Yield what receivers do meanwhile."""
+        if not problem.finding:
             return
-        self._told.add((problem.finding, stage, scored))
-        reactions = [
-            reaction
-            for reaction in FINDINGS[problem.finding].reactions
-            if not reaction.stages or stage in reaction.stages
-            if self._happens(reaction, problem)
-        ]
-        for score in scored:
-            reactions.append(Reaction(score.filter, "", f"scores {score}"))
-        if reactions:
-            yield AdviceLine(f"meanwhile: {'; '.join(in_short(reactions))}", prose=True)
+        for reaction in FINDINGS[problem.finding].reactions:
+            at_all = not reaction.stages or _stage(problem) in reaction.stages
+            if at_all and self._happens(reaction, problem):
+                yield reaction
+        for score in self._scores(problem):
+            yield Reaction(score.filter, "", f"scores {score}")
 
     @staticmethod
     def _scores(problem: Problem) -> tuple[Score, ...]:
@@ -294,6 +327,15 @@ class Advisor:
         cause = self._wording.cause(opinion)
         if cause:
             yield AdviceLine(f"cause: {cause}", prose=True)
+
+
+# Of a resolver that said nothing at all.
+_UNHEARD = Opinion(Cause.SILENT_RESOLVER, (), ())
+
+
+def _stage(problem: Problem) -> str:
+    """Return the stage of the lookup that failed, "" if none did."""
+    return problem.about.stage if isinstance(problem.about, Edge) else ""
 
 
 def _rests_on(problem: Problem) -> tuple[Answer, ...]:

@@ -28,21 +28,24 @@ class AdviceWording(Wording):
 
     def cure(self, cure: Cure) -> str:
         """Return what is to be done, and with which record."""
-        what = str(cure.what)
+        return f"{cure.action}: {self.what(cure)}"
+
+    def what(self, cure: Cure) -> str:
+        """Return the record, or what else something is to be done with, or to be done."""
         if isinstance(cure.what, Reload):
-            what = self._reload(cure.what)
-        elif isinstance(cure.what, Delegate):
+            return self._reload(cure.what)
+        if isinstance(cure.what, Delegate):
             servers = ", ".join(map(self.name, cure.what.servers))
             zone, parent = self.name(cure.what.zone), self.name(cure.what.parent)
-            what = f"have {parent} delegate {zone} to {servers}, with their addresses as glue"
-        elif isinstance(cure.what, Greet):
+            return f"have {parent} delegate {zone} to {servers}, with their addresses as glue"
+        if isinstance(cure.what, Greet):
             name = self.name(cure.what.name)
-            what = f"have it greet as {name} (Postfix: myhostname = {name})"
-        elif isinstance(cure.what, SpfStep):
-            what = self._spf_step(cure.what)
-        elif isinstance(cure.what, Hint):
-            what = _HINTS[cure.what]
-        return f"{cure.action}: {what}"
+            return f"have it greet as {name} (Postfix: myhostname = {name})"
+        if isinstance(cure.what, SpfStep):
+            return self._spf_step(cure.what)
+        if isinstance(cure.what, Hint):
+            return _HINTS[cure.what]
+        return str(cure.what)
 
     def _reload(self, reload: Reload) -> str:
         zone, servers = self.name(reload.zone), ", ".join(map(self.name, reload.servers))

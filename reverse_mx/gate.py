@@ -8,6 +8,7 @@ and those that a terminal obeys, become ``\DDD`` whoever put them there.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Octets of text, as UTF-8, that are written at the most. Performance data are never cut.
 MOST_TEXT = 65536
@@ -21,25 +22,33 @@ def gate(text: str) -> str:
     """Return the output of a check as it may be written; what is no check's is the help."""
     if not text.startswith("REVERSE_MX "):
         return text
-    passed: list[str] = []
-    size = left_out = 0
+    lines: list[str] = []
     perfdata = ""
     for line in text.removesuffix("\n").split("\n"):
         found = _PERFDATA.search(line)
         perfdata = found[0] if found else perfdata
-        if found and not found.start():
-            continue
-        said = _RAW.sub(_escaped, line[: found.start()] if found else line)
+        if found is None or found.start():
+            lines.append(line[: found.start()] if found else line)
+    status, *long = passed(lines)
+    if perfdata.startswith("|"):
+        long.append(perfdata)
+    else:
+        status += perfdata
+    return "\n".join([status, *long]) + "\n"
+
+
+def passed(lines: Iterable[str]) -> list[str]:
+    """Return lines of text as they may be written, those that are too much counted."""
+    kept: list[str] = []
+    size = left_out = 0
+    for line in lines:
+        said = _RAW.sub(_escaped, line)
         size += len(said.encode("utf-8", "surrogatepass")) + 1
         if size <= MOST_TEXT:
-            passed.append(said + (found[0] if found else ""))
+            kept.append(said)
         else:
             left_out += 1
-    if left_out:
-        passed.append(f"... {left_out} lines more")
-    if perfdata and perfdata[0] == "|":
-        passed.append(perfdata)
-    return "\n".join(passed) + "\n"
+    return [*kept, *[f"... {left_out} lines more"] * bool(left_out)]
 
 
 def _escaped(raw: re.Match[str]) -> str:

@@ -26,12 +26,12 @@ from reverse_mx.arguments import (
 from reverse_mx.exchange import Server
 from reverse_mx.findings import FINDINGS, STAGES
 from reverse_mx.lookups import MOST_SILENCE, SILENCE_SHARE
-from reverse_mx.process import TIMEOUT
+from reverse_mx.process import TIMEOUT, GivenUp
 from reverse_mx.text import os_reason, printable, wrap
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that speaks as a plugin does: one line on standard output, exit code 3.
+    """An argument parser that speaks as a plugin does: on standard output, with exit code 3.
 
     Monitoring plugin guidelines, "Plugin Return Codes": a wrong argument, help and version are
     UNKNOWN. A scheduler shows nothing but standard output.
@@ -47,8 +47,7 @@ class Parser(argparse.ArgumentParser):
             message = f"{unknown[1]}{printable(unknown[2])}; {expected}"
         elif valued:
             message = f"{valued[1]}takes no value, and has {printable(valued[2], 60)}"
-        print("REVERSE_MX UNKNOWN -", " ".join(message.split()))
-        self.exit()
+        raise GivenUp(" ".join(message.split()))
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> NoReturn:
         print(message or "", end="")

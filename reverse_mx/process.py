@@ -41,6 +41,10 @@ ENDS_AFTER = 0.24
 LOOKS_EVERY = 0.03
 
 
+class GivenUp(Exception):
+    """Why a run comes to nothing, in words that are safe to print."""
+
+
 class Ending:
     """The end of a run: when it has to come, and what is written then.
 
@@ -119,6 +123,8 @@ class Ending:
                 run(every_letter)
         except SystemExit as ended:
             text, code = output.getvalue(), int(ended.code or 0)
+        except GivenUp as reason:
+            text, code = self._broken_off(str(reason))
         except Exception as error:
             text, code = self._broken_off(fault(error))
         self._write(text, code)
