@@ -34,6 +34,9 @@ def telling_words(name: Name) -> tuple[str, ...]:
     called after them, not after a line.
     """
     text = letters(name)
+    lower = text.lower()
+    if not any(word in lower for word in WORDS):  # so it is of most names
+        return ()
     registered = len(text) - len(letters(_registered(name)))
     words: dict[str, None] = {}
     for find in sorted([*rspamd(text), *spamassassin(text)]):

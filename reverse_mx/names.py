@@ -148,9 +148,10 @@ def spells_address(name: Name, address: Address) -> bool:
 
 def _spells_decimally(text: str, address: Address) -> bool:
     """Tell whether a text spells out the octets of an IPv4 address in decimal digits."""
-    if address.version == 6:
-        return False
     octets = list(address.packed)
+    # So it is of nearly every name, and expressions for one address cost a lot.
+    if address.version == 6 or not all(str(octet) in text for octet in octets):
+        return False
     for run in re.findall(r"[0-9._-]+", text):
         numbers = [int(number) for number in re.findall(r"[0-9]+", run)]
         if _has_slice(numbers, octets) or _has_slice(numbers, octets[::-1]):
