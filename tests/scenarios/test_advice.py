@@ -910,6 +910,32 @@ def test_name_of_another_domains_host_is_kept(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "meanwhile"),
+    [
+        ("example.com. MX", "deferred by Postfix (450 4.1.8), Exim (451)"),
+        ("mail.example.com. A", "deferred by Exim (451)"),
+        (
+            "192.0.2.25 PTR",
+            "deferred by Postfix (450 4.7.25, 450 4.7.1), Exim (451); refused by OpenSMTPD",
+        ),
+        (
+            "www.example.com. A",
+            "deferred by Postfix (450 4.7.25), Exim (451); refused by OpenSMTPD",
+        ),
+    ],
+    ids=["mx", "address", "ptr", "confirm"],
+)
+def test_receivers_of_a_failed_lookup_go_by_its_stage(
+    plugin: Plugin, question: str, meanwhile: str
+) -> None:
+    names = "192.0.2.25 PTR www.example.com.\nwww.example.com. A 192.0.2.25\n"
+    with NameServer(zone(f"{MAIL}{names}! {question} rcode SERVFAIL")) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v", "-4")
+    told = " ".join(" ".join(output.long).split())
+    assert re.findall("meanwhile: (.*?) example.com", told) == [meanwhile]
+
+
+@pytest.mark.parametrize(
     ("names", "meanwhile"),
     [
         pytest.param(

@@ -66,6 +66,15 @@ SCENARIOS = [
         "1 1 0 0 0 0",
         "--sender 127.0.0.1",
     ),
+    Scenario(
+        "crit-sender-address-unusable-with-a-name-in-ehlo",
+        "out.example.com. A 192.0.2.40",
+        "CRITICAL - 127.0.0.1: 127.0.0.1 is a loopback address [unusable-address], says"
+        " out.example.com in EHLO, which does not resolve to it [helo-mismatch]",
+        "address",
+        "1 1 0 0 0 0",
+        "--sender 127.0.0.1=out.example.com -v",
+    ),
     # The name in EHLO.
     Scenario(
         "ok-helo",

@@ -191,6 +191,21 @@ def test_private_name_server_is_asked_if_the_resolver_is_inside(
     assert output.long[1 : 2 + len(note)] == [f"  zone example.com, {asked} asked", *note]
 
 
+@pytest.mark.parametrize(
+    ("record", "nature"),
+    [
+        pytest.param("A 10.0.0.52", "a private", id="rfc-1918"),
+        pytest.param("A 100.64.0.52", "a shared", id="rfc-6598"),
+        pytest.param("AAAA fd00::52", "a unique local", id="rfc-4193"),
+    ],
+)
+def test_private_name_server_is_called_what_it_is(plugin: Plugin, record: str, nature: str) -> None:
+    text = GOOD.replace(f"A {SECOND}", record)
+    output = ask(plugin, {"198.51.100.1": text, FIRST: text + AUTHORITY}, "-v")
+    said = f"    ns2.isp.example ({record.split()[1]}) was not asked: {nature} address"
+    assert output.long[1:3] == ["  zone example.com, 1 name server address asked", said]
+
+
 def test_only_so_many_servers_and_addresses_of_a_zone_are_asked(plugin: Plugin) -> None:
     """There is no way to the others, which is no fault of theirs."""
     more = "".join(
