@@ -73,8 +73,12 @@ DETAILS = {
 }
 
 
+# What an argument has besides its value, by the type of its variable.
+FURTHER = {"strings": {"repeat_key": True}, "verbosity": {"skip_key": True}}
+
+
 class Variable(NamedTuple):
-    """An argument of the CheckCommand."""
+    """A custom variable, and the argument of the CheckCommand that it makes."""
 
     option: str
     name: str
@@ -83,15 +87,13 @@ class Variable(NamedTuple):
 
 
 def variables(config: str) -> Iterator[Variable]:
-    """Yield what contrib/icinga2.conf has of the arguments."""
-    for option, body in re.findall(r'(?ms)^    "(-[^"]+)" = \{\n(.*?)^    \}', config):
-        (macro,) = {*re.findall(r"\$reverse_mx_\w+\$", body)}
-        keys = re.findall(r"(?m)^      (\w+) = ", body)
-        attributes = {key: macro for key in keys if key in ("value", "set_if")}
-        attributes |= {key: True for key in keys if key in ("repeat_key", "skip_key")}
-        found = re.search(r"(?m)^      description = (.*)$", body)
-        assert found, f"{ICINGA_CONF} describes no {option}"
-        yield Variable(option, macro.strip("$"), attributes, json.loads(found[1]))
+    """Yield what the table of contrib/icinga2.conf has of the arguments."""
+    for name, body in re.findall(r"(?ms)^  (reverse_mx_\w+) = \{\n(.*?)^  \}", config):
+        row = {key: json.loads(text) for key, text in re.findall(r"(?m)^    (\w+) = (.*)$", body)}
+        if "argument" in row:
+            key = "set_if" if row["type"] == "switch" else "value"
+            attributes = {key: f"${name}$", **FURTHER.get(row["type"], {})}
+            yield Variable(row["argument"], name, attributes, row["description"])
 
 
 def data_type(action: argparse.Action) -> tuple[str, dict[str, Any]]:
@@ -135,7 +137,9 @@ def service_template(config: str) -> dict[str, Any]:
     """Return the template of contrib/icinga2.conf, by another name."""
     found = re.search(r'(?ms)^template Service "reverse-mx" \{\n(.*?)^\}', config)
     assert found, f"{ICINGA_CONF} has no template"
-    attributes = dict(re.findall(r"(?m)^  ([\w.]+) = (.*)$", found[1]))
+    attributes = dict(re.findall(r"(?m)^  (\w+) = (.*)$", found[1]))
+    verbose = re.search(r"(?m)^  vars\.reverse_mx_verbose = (.*)$", config)
+    assert verbose, f"{ICINGA_CONF} does not say how much is told"
 
     def seconds(name: str) -> int:
         return int(attributes[name].removesuffix("m")) * 60
@@ -148,7 +152,7 @@ def service_template(config: str) -> dict[str, Any]:
         "retry_interval": seconds("retry_interval"),
         "max_check_attempts": int(attributes["max_check_attempts"]),
         "notes": json.loads(attributes["notes"]),
-        "vars": {"reverse_mx_verbose": json.loads(attributes["vars.reverse_mx_verbose"])},
+        "vars": {"reverse_mx_verbose": json.loads(verbose[1])},
         "fields": [],
         "imports": [],
     }

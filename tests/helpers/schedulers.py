@@ -343,12 +343,12 @@ class Icinga(Scheduler):
             return False
 
     def services(self) -> dict[str, dict[str, Any]]:
-        """The services with the command of check_reverse_mx: HOST!SERVICE -> attributes."""
+        """The services that contrib/icinga2.conf made: HOST!SERVICE -> attributes."""
         found = self.ask("objects/services")["results"]
         return {
             service["name"]: service["attrs"]
             for service in found
-            if service["attrs"]["check_command"] == "reverse_mx"
+            if service["attrs"]["check_command"] in ("reverse_mx", "dummy")
         }
 
     def check_now(self) -> None:
@@ -356,7 +356,7 @@ class Icinga(Scheduler):
         self.began = time.time()
         everything = {
             "type": "Service",
-            "filter": 'service.check_command == "reverse_mx"',
+            "filter": 'service.check_command in [ "reverse_mx", "dummy" ]',
             "force": True,
         }
         self.ask("actions/reschedule-check", everything)

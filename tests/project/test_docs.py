@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import check_reverse_mx
-from reverse_mx.arguments import state_argument
+from reverse_mx.arguments import range_argument, state_argument
 from reverse_mx.findings import FINDINGS, PERFDATA
 from reverse_mx.options import Extend, make_parser
 from tests import ROOT
@@ -329,41 +329,41 @@ def parser_options() -> dict[str, argparse.Action]:
     }
 
 
-def icinga_arguments() -> dict[str, dict[str, str]]:
-    """The arguments of the CheckCommand with their attributes."""
-    arguments = re.findall(r'(?ms)^    "(-[^"]+)" = \{\n(.*?)^    \}', ICINGA.read_text("utf-8"))
-    return {name: dict(re.findall(r"(?m)^ +(\w+) = (.+)$", body)) for name, body in arguments}
+def icinga_options() -> dict[str, dict[str, str]]:
+    """The table of options: variable -> attributes."""
+    options = re.findall(r"(?ms)^  (reverse_mx_\w+) = \{\n(.*?)^  \}", ICINGA.read_text("utf-8"))
+    return {name: dict(re.findall(r'(?m)^    (\w+) = "(.+)"$', body)) for name, body in options}
 
 
-def as_icinga_argument(name: str, action: argparse.Action) -> dict[str, str]:
-    """The attributes that an option should have, besides its description."""
-    macro = '"$reverse_mx_{}$"'.format(
-        {"-4": "ipv4", "-6": "ipv6"}.get(name, name[2:].replace("-", "_"))
-    )
+def icinga_type(action: argparse.Action) -> str:
+    """The type that an option should have there."""
     if isinstance(action, argparse._StoreConstAction):
-        return {"set_if": macro}
-    attributes = {"value": macro}
-    if isinstance(action, Extend):
-        attributes["repeat_key"] = "true"
+        return "switch"
     if isinstance(action, argparse._CountAction):
-        attributes["skip_key"] = "true"  # the value is -v, -vv or -vvv
-    return attributes
+        return "verbosity"
+    if isinstance(action, Extend):
+        return "strings"
+    return "range" if action.type is range_argument else "number"
 
 
-def test_icinga_has_every_option_and_no_other() -> None:
-    assert icinga_arguments().keys() == parser_options().keys()
+def test_icinga_has_every_option_as_the_parser_takes_it() -> None:
+    options = icinga_options()
+    assert all(len(attributes.pop("description")) > 10 for attributes in options.values())
+    assert options.pop("reverse_mx_endpoint") == {"type": "endpoint"}
+    short = {"-4": "ipv4", "-6": "ipv6"}
+    assert options == {
+        f"reverse_mx_{short.get(name, name[2:].replace('-', '_'))}": {
+            "argument": name,
+            "type": icinga_type(action),
+        }
+        for name, action in parser_options().items()
+    }
 
 
-@pytest.mark.parametrize("name", parser_options())
-def test_icinga_passes_an_option_as_the_parser_takes_it(name: str) -> None:
-    attributes = icinga_arguments()[name]
-    assert len(attributes.pop("description")) > 10
-    assert attributes == as_icinga_argument(name, parser_options()[name])
-
-
-def test_icinga_sets_no_defaults_of_its_own() -> None:
+def test_icinga_sets_no_defaults_of_its_own_but_one() -> None:
     command = ICINGA.read_text("utf-8").partition('object CheckCommand "reverse_mx" {\n')[2]
-    assert not re.search(r"(?m)^  vars\b", command.partition("\n}\n")[0])
+    defaults = re.findall(r"(?m)^  vars\b.*", command.partition("\n}\n")[0])
+    assert defaults == ['  vars.reverse_mx_verbose = "-v"']
 
 
 def test_icinga_lets_the_plugin_end_by_itself() -> None:

@@ -127,7 +127,7 @@ def alerts() -> dict[Way, str]:
 
 def test_icinga_sends_what_the_plugin_found(alerts: dict[Way, str]) -> None:
     mail = alerts[ICINGA]
-    assert "Subject: [PROBLEM] Reverse DNS of example.com on mail-domains is CRITICAL!\n" in mail
+    assert "Subject: [PROBLEM] rDNS example.com on mail-domains is CRITICAL!\n" in mail
     problem = "192.0.2.25 (mail.example.com) has no PTR record (NXDOMAIN)"
     cure = "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com."
     assert f"Info:    {STATUS}\n[CRITICAL] missing-ptr: {problem}\n  {cure}\n" in mail

@@ -124,10 +124,177 @@ ARGUMENTS: dict[str, tuple[str, dict[str, list[str]]]] = {
     "ignored": ('ignore = [ "*.a.test", "10.0.0.0/8" ]', {"--ignore": ["*.a.test", "10.0.0.0/8"]}),
     "smtp-port": ("smtp_port = 2525", {"--smtp-port": ["2525"]}),
     "verbose": ('verbose = "-vv"', {"--verbose": ["-vv"]}),
+    "verbose-number": ("verbose = 3", {"--verbose": ["-v", "-v", "-v"]}),
+    "verbose-true": ("verbose = true", {"--verbose": ["-v"]}),
+    "verbose-false": ("verbose = false", {"--verbose": []}),
     "dropped": ("verbose = []", {"--verbose": []}),
+    "macros": (
+        'port = "$host.vars.own_port$", reverse_mx_spf = "$host.vars.own_switch$",'
+        ' reverse_mx_sender = {{ "mail.ok.example" }}',
+        {"--spf": [""], "--sender": ["mail.ok.example"]},
+    ),
     **{f"{flag}": (f"{flag} = true", {option: [""]}) for flag, option in FLAGS.items()},
     **{f"no-{flag}": (f"{flag} = false", {}) for flag in FLAGS},
 }
+
+
+# Typing mistakes. Of each value what the text shows of it, by how it stands in a configuration.
+VALUES = {
+    '"yes"': '"yes"',
+    "5": "5",
+    "true": "true",
+    "null": "null",
+    '[ "a", "b" ]': "an array",
+    "[ 5 ]": "an array",
+    "[ [] ]": "an array",
+    '{ "a" = "b" }': "a dictionary",
+    '[ { "a" = "b" } ]': "an array",
+}
+# By type of option: which of them are mistakes, and what is expected.
+TYPES = {
+    "strings": (set(VALUES) - {'"yes"', '[ "a", "b" ]'}, "a string, or an array of strings"),
+    "number": (set(VALUES) - {"5"}, "a number"),
+    "range": (set(VALUES) - {'"yes"', "5"}, "a number, or a range in quotes"),
+    "switch": (set(VALUES) - {"true"}, "true or false, without quotes"),
+    "verbosity": (
+        set(VALUES) - {"true"},
+        'true or false, a number from 0 to 3, or "-v", "-vv" or "-vvv"',
+    ),
+    "endpoint": (set(VALUES), "an endpoint of the host's zone, or of one right below it"),
+}
+OPTIONS = dict(
+    re.findall(
+        r'(?m)^  (reverse_mx_\w+) = \{\n(?:    argument.*\n)?    type = "(\w+)"', ICINGA_CONF
+    )
+)
+ALL = ", ".join(sorted(OPTIONS))
+OWN = "variables of your own go into vars = {}"
+QUOTES = 'a domain stands in quotes: vars.mail_domains["example.com"]'
+NO_DOMAIN = "this is no domain; expected one, or a name without ! and with reverse_mx_domain"
+
+
+class Mistake(NamedTuple):
+    """What is typed, the domain or variable whose service tells it, and what it tells."""
+
+    typed: str
+    of: str
+    told: str
+
+
+def in_settings(settings: str, *told: str) -> Mistake:
+    return Mistake(f'vars.mail_domains["a.test"] = {settings}', "a.test", "\n".join(told))
+
+
+def of_domain(domain: str) -> Mistake:
+    return Mistake(f'vars.mail_domains["{domain}"] = {{}}', domain, NO_DOMAIN)
+
+
+def of_variable(name: str, expected: str, value: str = '"a"') -> Mistake:
+    return Mistake(f'vars["{name}"] = {value}', name, f"{name} is unknown; expected {expected}")
+
+
+def of_domains(value: str, shown: str) -> Mistake:
+    told = (
+        f'mail_domains is {shown}; expected a dictionary: vars.mail_domains["example.com"] = {{}}'
+    )
+    return Mistake(f"vars.mail_domains = {value}", "mail_domains", told)
+
+
+def settings_are(value: str, shown: str) -> Mistake:
+    return in_settings(value, f"its settings are {shown}; expected a dictionary, {{}} for none")
+
+
+# By case, which is also the name of the host.
+MISTAKES: dict[str, Mistake] = {
+    "domains-string": of_domains('"a.test"', '"a.test"'),
+    "domains-array": of_domains('[ "a.test" ]', "an array"),
+    "domains-true": of_domains("true", "true"),
+    "domains-number": of_domains("1", "1"),
+    "domains-function": of_domains("{{ 1 }}", "a function"),
+    **{
+        f"near-{name}": of_variable(name, "mail_domains", "{}")
+        for name in (
+            "mail_domain",
+            "maildomains",
+            "maildomain",
+            "mail-domains",
+            "mail domains",
+            "Mail_Domains",
+            "MAIL_DOMAINS",
+            "mail_domian",
+            "mail_domians",
+            "mial_domains",
+            "mal_domains",
+            "mails_domains",
+            "mail_doamins",
+            "mail_domainss",
+            "mail_domains ",
+        )
+    },
+    "unknown-variable": of_variable("reverse_mx_stat", "reverse_mx_state"),
+    "unknown-plural": of_variable("reverse_mx_servers", "reverse_mx_server"),
+    "unknown-case": of_variable("Reverse_MX_Server", "reverse_mx_server"),
+    "unknown-dashes": of_variable("reverse-mx-no-reverse", "reverse_mx_no_reverse"),
+    "unknown-dollar": of_variable("reverse_mx_x$", ALL),
+    "unknown-mark": of_variable("reverse_mx_x!", ALL),
+    "unknown-altogether": of_variable("reverse_mx_foo", ALL),
+    "settings-true": settings_are("true", "true"),
+    "settings-string": settings_are('"a"', '"a"'),
+    "settings-number": settings_are("0.5", "0.5"),
+    "settings-null": settings_are("null", "null"),
+    "settings-array": settings_are("[ 1 ]", "an array"),
+    "settings-function": settings_are("{{ 1 }}", "a function"),
+    "unprefixed": in_settings(
+        '{ state = "spf-error=ok" }', f"state is unknown; expected reverse_mx_state; {OWN}"
+    ),
+    "unknown-setting": in_settings(
+        "{ reverse_mx_timeouts = 1 }",
+        f"reverse_mx_timeouts is unknown; expected reverse_mx_timeout; {OWN}",
+    ),
+    "unknown-word": in_settings("{ keys = 1 }", f"keys is unknown; expected {ALL}; {OWN}"),
+    "own-variables": in_settings("{ vars = 1 }", f"vars is 1; expected a dictionary; {OWN}"),
+    "two-at-once": in_settings(
+        '{ reverse_mx_smtp = "on", ipv = 4 }',
+        f"ipv is unknown; expected reverse_mx_ipv4, reverse_mx_ipv6; {OWN}",
+        'reverse_mx_smtp is "on"; expected true or false, without quotes',
+    ),
+    "no-quotes": Mistake(
+        "vars.mail_domains.a.test = {}", "a", f"test is unknown; expected {ALL}; {QUOTES}"
+    ),
+    "no-domain": of_domain(""),
+    "blank-before": of_domain(" a.test"),
+    "blank-behind": of_domain("a.test "),
+    "two-domains": of_domain("a.test b.test"),
+    "exclamation-mark": of_domain("a.test!"),
+    "unit": in_settings(
+        '{ reverse_mx_timeout = "90s" }', 'reverse_mx_timeout is "90s"; expected a number'
+    ),
+    "verbosity": in_settings(
+        "{ reverse_mx_verbose = 4 }", f"reverse_mx_verbose is 4; expected {TYPES['verbosity'][1]}"
+    ),
+    "endpoint": in_settings(
+        '{ reverse_mx_endpoint = "agent.example" }',
+        f'reverse_mx_endpoint is "agent.example"; expected {TYPES["endpoint"][1]}',
+    ),
+    "endpoint-elsewhere": in_settings(
+        '{ reverse_mx_endpoint = "elsewhere.example" }',
+        f'reverse_mx_endpoint is "elsewhere.example"; expected {TYPES["endpoint"][1]}',
+    ),
+}
+# The same mistakes of type in the settings of a domain and in a variable of a host.
+for option, of_type in OPTIONS.items():
+    for number, value in enumerate(sorted(TYPES[of_type][0])):
+        told = f"{option} is {VALUES[value]}; expected {TYPES[of_type][1]}"
+        MISTAKES[f"{option}-{number}"] = in_settings(f"{{ {option} = {value} }}", told)
+        MISTAKES[f"{option}-{number}-host"] = Mistake(f"vars.{option} = {value}", option, told)
+
+ELSEWHERE = """\
+object Endpoint "elsewhere.example" {
+}
+object Zone "elsewhere" {
+  endpoints = [ "elsewhere.example" ]
+}
+"""
 
 
 # Each check once, when check_now asks for it.
@@ -136,6 +303,18 @@ object IcingaApplication "app" {
   enable_host_checks = false
   enable_service_checks = false
 }
+"""
+
+
+# What is right beside mistakes, and what is the user's own.
+RIGHT = """\
+vars.mail_domains["a.test"] = { vars.reverse_mx_team = "mail", vars.sla = "gold" }
+vars.mail_domains["b.test"] = true
+vars.reverse_mx_stat = "spf-error=ok"
+vars.mail_admins = "root"
+vars.mail_domains_of = "a.test"
+vars.main_domain = "a.test"
+vars.reverse_mx = { "a.test" = true }
 """
 
 
@@ -160,9 +339,14 @@ def icinga_host(server: NameServer, name: str, domains: Mapping[str, str], more:
     return "\n".join(lines) + "\n"
 
 
+def bare_host(name: str, text: str) -> str:
+    return f'object Host "{name}" {{\ncheck_command = "dummy"\n{text}\n}}\n'
+
+
 def make_icinga(nameserver: NameServer) -> Icinga:
     states = {d: f"reverse_mx_timeout = {SECONDS[d]}" if d in SECONDS else "" for d in STATES}
     arguments = {f"{case}.test": f"reverse_mx_{text}" for case, (text, _) in ARGUMENTS.items()}
+    own = f"vars.own_port = {nameserver.port}\nvars.own_switch = true"
     silent = 'reverse_mx_domain = "silent.example", '
     times = {
         "time-30.test": "reverse_mx_timeout = 30",
@@ -185,9 +369,15 @@ def make_icinga(nameserver: NameServer) -> Icinga:
     )
     hosts = (
         icinga_host(nameserver, "states", {**states, "silent.example": "", LONG: ""})
-        + icinga_host(nameserver, "arguments", arguments)
+        + icinga_host(nameserver, "arguments", arguments, own)
         + icinga_host(nameserver, "times", times, more)
         + icinga_host(nameserver, "slow", {"a.test": ""}, "vars.reverse_mx_timeout = 120")
+        + icinga_host(nameserver, "talkative", {"a.test": ""}, "vars.reverse_mx_verbose = 2")
+        + icinga_host(nameserver, "right", {}, RIGHT)
+        + "".join(bare_host(name, mistake.typed) for name, mistake in MISTAKES.items())
+        + bare_host("without-variables", "")
+        + bare_host("unset", "vars.mail_domains = null")
+        + ELSEWHERE
         + rule
         + example
     )
@@ -271,7 +461,7 @@ def test_icinga_passes_a_variable(
 
 def test_every_variable_has_a_case() -> None:
     used = {text.partition(" ")[0] for text, _ in ARGUMENTS.values()} | {"port"}
-    assert used | {"server"} == set(re.findall(r'"\$reverse_mx_(\w+)\$"', ICINGA_CONF))
+    assert used | {"server", "endpoint"} == {name.removeprefix("reverse_mx_") for name in OPTIONS}
 
 
 def test_icinga_numbers_are_the_same_to_the_plugin(icinga: Icinga) -> None:
@@ -284,15 +474,54 @@ def test_icinga_numbers_are_the_same_to_the_plugin(icinga: Icinga) -> None:
 
 def test_icinga_service_speaks_for_itself(services: dict[str, dict[str, Any]]) -> None:
     service = services["states!reverse-mx-ok.example"]
-    assert service["display_name"] == "Reverse DNS of ok.example"
-    assert "output" in service["notes"]
-    assert service["notes_url"].startswith("https://")
+    assert service["display_name"] == "rDNS ok.example"
+    assert service["notes"].endswith("All findings: check_reverse_mx --findings")
+
+
+def test_icinga_host_says_how_much_is_told(services: dict[str, dict[str, Any]]) -> None:
+    """Although the command has a value of its own."""
+    last = services["talkative!reverse-mx-a.test"]["last_check_result"]
+    assert last["command"][-2:] == ["-v", "-v"]
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_icinga_tells_a_mistake(services: dict[str, dict[str, Any]], case: str) -> None:
+    typed, of, told = MISTAKES[case]
+    service = of.replace("!", "")
+    (name,) = (name for name in services if name.startswith(f"{case}!"))
+    assert name == f"{case}!reverse-mx-{service}"
+    assert services[name]["display_name"] == f"rDNS {service}"
+    where = f', domain "{of}"' if re.match(r"vars\.mail_domains[.[]", typed) else ""
+    expected = Result(3, f'REVERSE_MX UNKNOWN - host "{case}"{where}: {told}', [])
+    last = services[name]["last_check_result"]
+    assert Result(last["state"], last["output"], last["performance_data"]) == expected
+
+
+def test_icinga_mistakes_stop_nothing_that_is_right(services: dict[str, dict[str, Any]]) -> None:
+    commands = {
+        name.removeprefix("right!"): service["check_command"]
+        for name, service in services.items()
+        if name.startswith("right!")
+    }
+    assert commands == {
+        "reverse-mx-a.test": "reverse_mx",
+        "reverse-mx-b.test": "dummy",
+        "reverse-mx-reverse_mx_stat": "dummy",
+    }
+    right = services["right!reverse-mx-a.test"]
+    own = {"reverse_mx_team": "mail", "sla": "gold"}
+    assert right["vars"] == {"reverse_mx_domain": "a.test", **own}
+    assert right["last_check_result"]["exit_status"] == 2
+
+
+def test_icinga_makes_no_service_without_domains(services: dict[str, dict[str, Any]]) -> None:
+    assert {"without-variables", "unset"} & {name.partition("!")[0] for name in services} == set()
 
 
 def test_icinga_example_works_as_written(services: dict[str, dict[str, Any]]) -> None:
     host = "mail.example.com!reverse-mx-"
     first, second = services[f"{host}example.com"], services[f"{host}example.net"]
-    assert first["vars"] == {"reverse_mx_domain": "example.com", "reverse_mx_verbose": "-v"}
+    assert first["vars"] == {"reverse_mx_domain": "example.com"}
     command = second["last_check_result"]["command"]
     assert command[-5:] == ["--state", "name-mismatch=ok", "-v", "--warning", "0.500000"]
     assert "no-such-domain" in first["last_check_result"]["output"]
