@@ -68,7 +68,7 @@ try:
     from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.generic import why_generic
-    from reverse_mx.lines import Lines
+    from reverse_mx.lines import WALK_BUDGET, Lines
     from reverse_mx.lookups import LOG, MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
     from reverse_mx.names import Name
@@ -172,6 +172,8 @@ class SubjectContext(FindingsContext):
             yield "too-many", LeftOut.HOSTS
         if fact.left_out_addresses:
             yield "too-many", LeftOut.ADDRESSES
+        if fact.left_out_lookups:
+            yield "too-many", LeftOut.LOOKUPS
 
 
 class HostContext(FindingsContext):
@@ -323,7 +325,7 @@ class ReverseMX(nagiosplugin.Resource):
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
     async def _counted(self, walk: Coroutine[Any, Any, Subject]) -> Subject:
-        subject = await self._lines.queue(walk)
+        subject = await self._lines.queue(walk, WALK_BUDGET)
         self._own.add(subject)
         self._progress.done(subject)
         return subject

@@ -18,7 +18,7 @@ from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.filters import Score
 from reverse_mx.findings import FINDINGS, Problem, Reaction
 from reverse_mx.generic import why_generic
-from reverse_mx.lines import Lines
+from reverse_mx.lines import ADVICE_BUDGET, Lines
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side, start
 from reverse_mx.names import (
@@ -43,6 +43,8 @@ _RANK = {finding: rank for rank, finding in enumerate(("dns-failure", "dns-timeo
 
 # Servers of a zone that are told of, one a line.
 MOST_LINES = 13
+# Of a domain's failed lookups the cause of so many is looked for.
+MOST_FAILED = 100
 
 
 class AdviceLine(NamedTuple):
@@ -84,6 +86,8 @@ class Advisor:
         deadline: float,
     ) -> None:
         """``deadline`` is in the loop's time."""
+        # At least so many lookups were too many.
+        self.left_out = 0
         self._lines = lines
         self._lookups = lookups
         self._zone_servers = zone_servers
@@ -92,8 +96,8 @@ class Advisor:
         self._causes = Causes(lookups, zone_servers)
         self._cures = Cures(())
         self._found: dict[Address, set[tuple[str, str]]] = {}
-        self._zones: dict[Name, Optional[Zone]] = {}
-        self._hosts: dict[Name, bool] = {}
+        self._zones: dict[Name, Zone] = {}
+        self._usable: set[Name] = set()
         self._missing: set[Name] = set()
         self._opinions: dict[Question, Opinion] = {}
         self._newer: dict[Question, Newer] = {}
@@ -113,7 +117,7 @@ class Advisor:
         of_each: dict[int, list[Problem]] = {}
         for subject, problem in problems:
             of_each.setdefault(id(subject), []).append(problem)
-        inquiries = [self._lines.queue(self._ask(own)) for own in of_each.values()]
+        inquiries = [self._lines.queue(self._ask(own), ADVICE_BUDGET) for own in of_each.values()]
         self._lines.loop.run(side_by_side(inquiries), self._deadline)
 
     async def _ask(self, problems: Iterable[Problem]) -> None:
@@ -137,16 +141,20 @@ class Advisor:
             doubted.update(dict.fromkeys(_rests_on(problem)))
 
         zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
-        opinions = start(side_by_side(self._causes.opinion(answer) for answer in failed.values()))
+        asked = [*failed.values()][:MOST_FAILED]
+        opinions = start(side_by_side(self._causes.opinion(answer) for answer in asked))
         hosts = start(side_by_side(self._is_usable(name) for name in guesses))
         newer = start(side_by_side(self._causes.newer(answer) for answer in doubted))
-        self._zones.update(zip(owners, await zones))
+        # What was too much to ask for one may be known of another.
+        self._zones.update({o: zone for o, zone in zip(owners, await zones) if zone is not None})
         for owner in owners:
             answer = await self._lookups.ask(owner, SOA, unchecked=True)
             self._missing |= {owner} if answer.outcome is Outcome.NXDOMAIN else set()
-        self._hosts.update(zip(guesses, await hosts))
-        self._opinions.update(zip(failed, await opinions))
+        self._usable.update(name for name, usable in zip(guesses, await hosts) if usable)
+        unasked = [_TOO_MANY] * len([*failed][MOST_FAILED:])
+        self._opinions.update(zip(failed, [*await opinions, *unasked]))
         self._newer.update({n.old.question: n for n in await newer if n is not None})
+        self.left_out += len(unasked) + self._lookups.left_out
 
     def anew(self) -> Advisor:
         """Return one that knows the same, and has told nothing yet."""
@@ -217,8 +225,8 @@ class Advisor:
         if not cure.guess or not isinstance(cure.what, ZoneRecord):
             return cure
         assert isinstance(cure.what.data, Name)
-        good = self._hosts.get(cure.what.data, False)
-        return cure if good else cure._replace(what=cure.what._replace(data=NAME))
+        usable = cure.what.data in self._usable
+        return cure if usable else cure._replace(what=cure.what._replace(data=NAME))
 
     def _barrier(self, cure: Cure) -> str:
         """Return what keeps anybody from following a cure, "" if nothing does."""
@@ -331,6 +339,8 @@ class Advisor:
 
 # Of a resolver that said nothing at all.
 _UNHEARD = Opinion(Cause.SILENT_RESOLVER, (), ())
+# Of one that was not asked about.
+_TOO_MANY = Opinion(Cause.TOO_MANY, (), ())
 
 
 def _stage(problem: Problem) -> str:

@@ -140,6 +140,7 @@ _EXCLUDED = {
 
 _CAUSES = {
     Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
+    Cause.TOO_MANY: "not looked for, as too much was to be looked up",
     Cause.SILENT_RESOLVER: "no resolver answers: is it right, running, reachable?",
     Cause.REFUSES: "the resolver refuses this host; whoever runs it has to let it ask (access"
     " list), or -s names another",

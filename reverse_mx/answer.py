@@ -31,6 +31,7 @@ class Outcome(enum.Enum):
     REFERRAL = "referral"
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
+    LEFT_OUT = "left out"
 
 
 class Question(NamedTuple):
@@ -44,6 +45,11 @@ class Question(NamedTuple):
     rdtype: RdataType
     at: str = ""
     unchecked: bool = False
+
+    @property
+    def of_zone(self) -> bool:
+        """Whether it is about a zone and what its servers say, and no receiver asks it."""
+        return self.unchecked or bool(self.at)
 
 
 class Fault(enum.Enum):
@@ -89,8 +95,9 @@ class Answer(Value):
     ``records`` are what ``Record.rdata`` is, ``aliases`` the CNAME targets on the way to them.
     ``remarks`` are what the server said besides. ``server`` is the one whose word this is;
     ``seconds`` count from the first try. ``tries`` is 0 for a question that was not asked because
-    the time was up. ``authoritative`` is the server's own claim (AA); ``authority`` are the records
-    of the section of that name, which say in which zone the name is, or to whom it is delegated.
+    the time was up, or that was one too many. ``authoritative`` is the server's own claim (AA);
+    ``authority`` are the records of the section of that name, which say in which zone the name is,
+    or to whom it is delegated.
     ``servers`` is how many there were to ask, of which another might have answered otherwise.
 
     Without an answer ``failures`` are the servers' own, ``silent`` are those that said nothing, and
@@ -115,9 +122,18 @@ class Answer(Value):
     cut_off: bool = False
 
     @property
-    def failed(self) -> bool:
+    def unknown(self) -> bool:
         """Whether it is unknown what the DNS holds. Never true of a missing record."""
         return self.outcome not in (Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was asked, or was to be, and it is unknown nevertheless."""
+        return self.unknown and not self.left_out
+
+    @property
+    def left_out(self) -> bool:
+        return self.outcome is Outcome.LEFT_OUT
 
     @property
     def missing(self) -> bool:
@@ -177,7 +193,7 @@ class Answer(Value):
     @property
     def content(self) -> Optional[Content]:
         """What the server holds, None after a failure."""
-        if self.failed:
+        if self.unknown:
             return None
         if self.aliases:
             return Content(self.question.rdtype, self.aliases[0])

@@ -28,6 +28,7 @@ class Cause(enum.Enum):
 
     UNKNOWN = enum.auto()
     NO_TIME = enum.auto()
+    TOO_MANY = enum.auto()
     SILENT_RESOLVER = enum.auto()
     REFUSES = enum.auto()
     NO_RESOLVER = enum.auto()
@@ -131,7 +132,8 @@ class Causes:
             start(self._zone_servers.reaches(address, ROOT, SOA))
             for address in addresses[:MOST_CONTROLS]
         ]
-        return [await control for control in controls]
+        reached = [await control for control in controls]
+        return [said for said in reached if said is not None]
 
 
 def _own_cause(failed: Answer) -> Optional[Cause]:
@@ -148,6 +150,8 @@ def _own_cause(failed: Answer) -> Optional[Cause]:
 
 
 def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers) -> Cause:
+    if unchecked.left_out:
+        return Cause.TOO_MANY
     if not unchecked.tries:
         return Cause.NO_TIME
     if root.silence and failed.silence:
@@ -183,7 +187,7 @@ def _says_servfail(said: ServerAnswer) -> bool:
 def _excluded(
     failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
 ) -> Iterator[Excluded]:
-    if not root.failed:
+    if not root.unknown:
         yield Excluded.RESOLVER
     if failed.outcome is Outcome.FAILURE and unchecked.failed and unchecked.tries:
         yield Excluded.DNSSEC

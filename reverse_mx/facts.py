@@ -34,7 +34,7 @@ class PtrName(Value):
 
     def refuted(self, address: Address) -> bool:
         """Whether it is certain that the name does not hold."""
-        return self.forward is None or not (self.forward.failed or self.confirms(address))
+        return self.forward is None or not (self.forward.unknown or self.confirms(address))
 
 
 class Iprev(Value):
@@ -132,7 +132,7 @@ class MailAddress(Value):
         if self.helo is None or not self.helo.all_addresses:
             return True
         family = [a for a in self.helo.answers if a.question.rdtype == rdtype_of(self.address)]
-        return any(a.failed or self.address in a.addresses for a in family)
+        return any(a.unknown or self.address in a.addresses for a in family)
 
     @property
     def mismatched(self) -> bool:
@@ -224,7 +224,8 @@ class Subject(Value):
     """A mail domain or a sender, and all that hangs from it.
 
     ``of`` is a domain with its ``mx`` lookup, or the name or address of a sender without.
-    ``left_out_*`` were too many to follow, ``ignored_*`` are those that the user wants ignored.
+    ``left_out_*`` were too many to follow, of lookups at least so many; ``ignored_*`` are those
+    that the user wants ignored.
     ``zone_answers`` is what the domain's own servers say of its MX, and ``spf`` what its SPF record
     allows, if that was asked.
     """
@@ -234,6 +235,7 @@ class Subject(Value):
     hosts: tuple[MailHost, ...] = ()
     left_out_hosts: int = 0
     left_out_addresses: int = 0
+    left_out_lookups: int = 0
     ignored_hosts: int = 0
     ignored_addresses: int = 0
     zone_answers: Optional[ZoneAnswers] = None

@@ -309,7 +309,7 @@ FINDINGS = {
         Finding(
             "too-many",
             Warn,
-            "More mail hosts, addresses or PTR names than are followed;"
+            "More mail hosts, addresses or PTR names than are followed, or lookups than are made;"
             " the number left out is given.",
         ),
     )
@@ -347,6 +347,7 @@ class LeftOut(enum.Enum):
 
     HOSTS = enum.auto()
     ADDRESSES = enum.auto()
+    LOOKUPS = enum.auto()
 
 
 class Problem(Value):

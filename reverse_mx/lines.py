@@ -1,16 +1,36 @@
-"""Whose turn it is: of the places for what is under way at once each domain has its share."""
+"""Whose turn it is, and who pays: each domain has its share of what is under way, and a budget."""
 
 from __future__ import annotations
 
 import collections
 import contextvars
 import functools
-from collections.abc import Coroutine, Iterable
-from typing import Any, Generic, Optional, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Hashable, Iterable
+from typing import Any, Generic, NamedTuple, Optional, Protocol, TypeVar
 
 from reverse_mx.loop import Loop, Promise, start
 
 T = TypeVar("T")
+
+
+class Budget(NamedTuple):
+    """How many lookups may be made: those that a receiver makes, and of zones and their servers.
+
+    The latter, of which there can be any number, take nothing from the former.
+    """
+
+    walk: int
+    zones: int
+
+
+# What is looked up for one domain or sender, and then to advise on what was found.
+WALK_BUDGET = Budget(4_500, 5_500)
+ADVICE_BUDGET = Budget(1_000, 3_000)
+# So many of them it has in any case; the others come out of so many that a run has.
+OWN_LOOKUPS = 200
+RUN_LOOKUPS = 100_000
+# Of the lookups that were left out so many are told apart.
+MOST_LEFT_OUT = 10_000
 
 
 class Waiting(Protocol):
@@ -25,75 +45,138 @@ class Waiting(Protocol):
 
 
 class Line:
-    """A domain or a sender, for whom things wait in the order in which they were asked for."""
+    """A domain or a sender, for whom things wait in the order in which they were asked for.
+
+    ``left_out`` are the first of the lookups that its budget did not allow.
+    """
+
+    def __init__(self, lines: Lines, budget: Budget) -> None:
+        self.left_out: set[Hashable] = set()
+        self._lines = lines
+        self._left = {False: budget.walk, True: budget.zones}
+        self._own = OWN_LOOKUPS
+
+    def can_pay(self, of_zone: bool) -> bool:
+        return self._left[of_zone] > 0 and (self._own > 0 or self._lines.common > 0)
+
+    def pay(self, of_zone: bool) -> None:
+        self._left[of_zone] -= 1
+        if self._own:
+            self._own -= 1
+        else:
+            self._lines.common -= 1
+
+    def leave_out(self, lookup: Hashable) -> None:
+        if len(self.left_out) < MOST_LEFT_OUT:
+            self.left_out.add(lookup)
 
 
 class Party:
     """Those for whom a chain runs: one line, or all that want the same.
 
-    What it asks for waits in all of their lines, and goes with the first that has a place.
+    What it asks for waits in all of their lines, and goes with the first that has a place. One of
+    them pays for it. ``lacks`` is what was left out as none could, by whether it is of a zone.
     """
 
     def __init__(self, lines: Iterable[Line]) -> None:
         # Without values it is a set that keeps its order.
-        self._lines = dict.fromkeys(lines)
+        self.lines = dict.fromkeys(lines)
+        self.lacks: set[bool] = set()
         self._asked: list[tuple[Places, Waiting]] = []
+
+    def payer(self, of_zone: bool) -> Optional[Line]:
+        """Return who can pay for one lookup more."""
+        return next((line for line in self.lines if line.can_pay(of_zone)), None)
+
+    def leave_out(self, lookup: Hashable, of_zone: bool) -> None:
+        self.lacks.add(of_zone)
+        for line in self.lines:
+            line.leave_out(lookup)
 
     def wait(self, places: Places, asked: Waiting) -> None:
         self._asked.append((places, asked))
-        for line in self._lines:
+        for line in self.lines:
             places.add(line, asked)
 
     def join(self, others: Party) -> None:
         """Have what waits wait for others too."""
         self._asked = [(places, asked) for places, asked in self._asked if asked.waits]
-        for line in others._lines:
-            if line not in self._lines:
-                self._lines[line] = None
+        for line in others.lines:
+            if line not in self.lines:
+                self.lines[line] = None
                 for places, asked in self._asked:
                     places.add(line, asked)
+
+    def end(self) -> None:
+        """Let go of what waited, which in a run of many domains is much."""
+        self._asked.clear()
 
 
 _PARTY: contextvars.ContextVar[Party] = contextvars.ContextVar("party")
 
 
 class Shared(Generic[T]):
-    """A chain that is run once for all whose lines want what it returns."""
+    """A chain that is run once for all whose lines want what it returns.
 
-    def __init__(self, chain: Coroutine[Any, Any, T]) -> None:
-        self._party: Optional[Party] = Party(_PARTY.get()._lines)
-        own = _PARTY.set(self._party)
-        self._promise = start(chain)
-        _PARTY.reset(own)
-        self._promise.then(self._ended)
+    It is run anew for those who can pay for what was left out of it for others.
+    """
+
+    def __init__(self, chain: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._chain = chain
+        self._run()
 
     def wanted(self) -> Promise[T]:
         """Return the value to come, in whose line the chain that runs is."""
-        if self._party is not None and not self._promise.settled:
-            self._party.join(_PARTY.get())
+        party = _PARTY.get()
+        if self._party.lacks and all(map(party.payer, self._party.lacks)):
+            self._run()
+        elif not self._promise.settled:
+            self._party.join(party)
         return self._promise
 
-    def _ended(self) -> None:
-        self._party = None
+    def _run(self) -> None:
+        self._party = Party(_PARTY.get().lines)
+        own = _PARTY.set(self._party)
+        self._promise = start(self._chain())
+        self._promise.then(self._party.end)
+        _PARTY.reset(own)
 
 
 class Lines:
-    """The lines of a run, and how many of them are open: between these the places are shared."""
+    """The lines of a run, and how many of them are open: between these the places are shared.
+
+    ``common`` is how many lookups they can still have together, besides their own.
+    """
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.open = 0
+        self.common = RUN_LOOKUPS
         self._places: list[Places] = []
 
-    async def queue(self, chain: Coroutine[Any, Any, T]) -> T:
+    async def queue(self, chain: Coroutine[Any, Any, T], budget: Budget) -> T:
         """Run a chain, and all that it starts, in a line of its own. To be started itself."""
-        _PARTY.set(Party([Line()]))
+        _PARTY.set(Party([Line(self, budget)]))
         self.open += 1
         value = await chain
         self.open -= 1
         for places in self._places:
             places.refill()
         return value
+
+    @staticmethod
+    def payer(lookup: Hashable, of_zone: bool) -> Optional[Line]:
+        """Return who can pay for a lookup that the running chain wants; without, it is left out."""
+        party = _PARTY.get()
+        payer = party.payer(of_zone)
+        if payer is None:
+            party.leave_out(lookup, of_zone)
+        return payer
+
+    @staticmethod
+    def left_out() -> int:
+        """Return how many lookups were left out of those for whom the chain that asks runs."""
+        return sum(len(line.left_out) for line in _PARTY.get().lines)
 
     def places(self, most: int, most_of_one: Optional[int] = None) -> Places:
         """Return so many places, of which one line has so many at most."""

@@ -250,6 +250,7 @@ class Lookups:
 
         Raise ``OSError`` if an address is none.
         """
+        self._lines = lines
         self._loop = lines.loop
         self._port = port
         self._patience = patience
@@ -265,10 +266,19 @@ class Lookups:
     def ask(
         self, name: Name, rdtype: RdataType, at: str = "", unchecked: bool = False
     ) -> Promise[Answer]:
-        """Return the answer to come: of the resolvers, or of the server ``at`` an address."""
+        """Return the answer to come: of the resolvers, or of the server ``at`` an address.
+
+        One that is left out, as those who ask had too many, may be there for others.
+        """
         question = Question(name, rdtype, at, unchecked)
         promise = self._promises.get(question)
         if promise is None:
+            payer = self._lines.payer(question, question.of_zone)
+            if payer is None:
+                promise = Promise()
+                promise.settle(Answer(question, Outcome.LEFT_OUT))
+                return promise
+            payer.pay(question.of_zone)
             servers = [self._server(at)] if at else self._resolvers
             lookup = Lookup(question, servers, self._loop, self._patience)
             promise = self._promises[question] = lookup.promise
@@ -277,6 +287,15 @@ class Lookups:
         if not promise.settled and self._open[question].waits:
             self._places.wait(self._open[question])
         return promise
+
+    def may_ask_zones(self, wanted: Question) -> bool:
+        """Tell whether zones may be asked about still, for which what is wanted is left out."""
+        return self._lines.payer(wanted, of_zone=True) is not None
+
+    @property
+    def left_out(self) -> int:
+        """How many were left out of those whom the chain that asks runs for."""
+        return self._lines.left_out()
 
     def is_from_inside(self, answer: Answer) -> bool:
         """Tell whether an answer comes from a resolver in a private network, or on this machine."""

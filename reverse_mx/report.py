@@ -63,6 +63,11 @@ class Counsel:
         except Exception as error:
             self.failure = fault(error)
 
+    @property
+    def left_out(self) -> int:
+        """How many lookups were left out, at least."""
+        return self._advisor.left_out if self._advisor is not None else 0
+
     def lines(self, problem: Problem) -> list[AdviceLine]:
         try:
             return list(self._advisor.lines(problem)) if self._advisor is not None else []
@@ -123,6 +128,9 @@ class ChainSummary(StatusLine):
         ]
         if self._counsel is not None and self._counsel.failure:
             lines.append(f"the advice failed: {self._counsel.failure}")
+        if self._counsel is not None and self._counsel.left_out:
+            left_out = counted(self._counsel.left_out, "lookup", "lookups")
+            lines.append(f"the advice leaves out at least {left_out}, which are too many")
         lookups: list[Answer] = []
         many = sum(subject.mx is not None for subject in subjects) > 1
         for judgements in chains_of(results):
@@ -265,7 +273,9 @@ class Chain:
 
 def _no_record(answer: Answer) -> str:
     kind = answer.question.rdtype.name
-    return f"({kind} lookup failed)" if answer.failed else f"(no {kind}, {denial(answer)})"
+    if answer.unknown:
+        return f"({kind} lookup {'failed' if answer.failed else 'left out'})"
+    return f"(no {kind}, {denial(answer)})"
 
 
 def _kind_of(judgement: Judgement) -> str:

@@ -22,7 +22,7 @@ from reverse_mx.spf_record import (
     SpfFault,
     SpfSyntax,
 )
-from reverse_mx.text import in_line, show_name
+from reverse_mx.text import counted, in_line, show_name
 from reverse_mx.wording import (
     Wording,
     denial,
@@ -311,6 +311,9 @@ class Sentences(Wording):
         assert isinstance(fact, Subject)
         if left_out is LeftOut.HOSTS:
             return Sentence("", f"{fact.left_out_hosts} mail hosts were left out")
+        if left_out is LeftOut.LOOKUPS:
+            said = counted(fact.left_out_lookups, "lookup was", "lookups were")
+            return Sentence("", f"at least {said} left out")
         return Sentence("", f"{fact.left_out_addresses} addresses were left out")
 
     # What the sentences speak of.

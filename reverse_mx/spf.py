@@ -164,7 +164,7 @@ class SpfWalk:
             self._answers.append(answer)
         texts = spf_texts(answer)
         if len(texts) != 1:
-            if not answer.failed:
+            if not answer.unknown:
                 fault = SpfFault.RECORDS if texts else SpfFault.NO_RECORD
                 number = len(texts) or await self._mail_hosts()
                 self._error(SpfError(fault, chain, number=number))

@@ -184,7 +184,7 @@ def _addresses(facts: SpfFacts, term: SpfTerm) -> list[Address]:
     mx = _answer(facts, target, MX) if term.name == "mx" else None
     hosts = [record.exchange for record in mx.records] if mx is not None else [target]
     answers = [_answer(facts, host, rdtype) for host in hosts for rdtype in (A, AAAA)]
-    whole = term.lengths == (32, 128) and not any(a is None or a.failed for a in answers)
+    whole = term.lengths == (32, 128) and not any(a is None or a.unknown for a in answers)
     return [address for a in answers if whole and a is not None for address in a.addresses]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional, Union
@@ -96,19 +97,19 @@ class Iprevs:
         self._bounds = bounds
         self._reverse = reverse
         self._first: dict[Address, Shared[Iprev]] = {}
-        self._whole: dict[tuple[Address, tuple[Name, ...], int], Shared[Iprev]] = {}
+        self._whole: dict[tuple[Iprev, tuple[Name, ...], int], Shared[Iprev]] = {}
 
     def first(self, address: Address) -> Promise[Iprev]:
         """Follow the first names of an address."""
         if address not in self._first:
-            self._first[address] = Shared(self._walk(address))
+            self._first[address] = Shared(functools.partial(self._walk, address))
         return self._first[address].wanted()
 
     def further(self, first: Iprev, own: tuple[Name, ...], count: int) -> Promise[Iprev]:
         """Follow so many names more of an address, its mail hosts' ``own`` before the others."""
-        key = (first.address, own, count)
+        key = (first, own, count)
         if key not in self._whole:
-            self._whole[key] = Shared(self._walk_on(first, own, count))
+            self._whole[key] = Shared(functools.partial(self._walk_on, first, own, count))
         return self._whole[key].wanted()
 
     async def _walk(self, address: Address) -> Iprev:
@@ -135,7 +136,7 @@ class Iprevs:
         answers = await side_by_side(
             self._zone_servers.inquire(owner, PTR, alias=owner != owners[-1]) for owner in owners
         )
-        return tuple(answer for answer in answers if answer.answers or not ptr.failed)
+        return tuple(answer for answer in answers if answer.answers or not ptr.unknown)
 
     async def _names(self, address: Address, names: Iterable[Name]) -> tuple[PtrName, ...]:
         rdtype = rdtype_of(address)
@@ -188,7 +189,11 @@ class Walk:
         if mx.outcome is Outcome.NODATA:
             targets = [Target(Role.IMPLICIT_MX, name)]
         walked = await self._hosts(domain, targets, spf)
-        return walked.replace(zone_answers=await zone_answers, spf=await spf)
+        return walked.replace(
+            zone_answers=await zone_answers,
+            spf=await spf,
+            left_out_lookups=self._lookups.left_out,
+        )
 
     async def sender(self, sender: Sender) -> Subject:
         """Return an outbound host or address with all that hangs from it."""
@@ -198,7 +203,8 @@ class Walk:
             targets = [Target(Role.SENDER, None, given=(sender.of,))]
         if sender.helo is not None:
             targets.append(Target(Role.HELO, sender.helo))
-        return await self._hosts(Subject(sender.of), targets)
+        walked = await self._hosts(Subject(sender.of), targets)
+        return walked.replace(left_out_lookups=self._lookups.left_out)
 
     async def _allowed(self, domain: Name) -> Optional[SpfFacts]:
         return None if self._spf is None else await self._spf.allowed(domain)
@@ -209,7 +215,7 @@ class Walk:
             return None
         answers = await self._zone_servers.inquire(mx.owner, MX)
         # It is said already that the domain cannot be looked up.
-        return answers if answers.answers or not mx.failed else None
+        return answers if answers.answers or not mx.unknown else None
 
     async def _hosts(
         self,
@@ -259,7 +265,7 @@ class Walk:
             for answer in answers
         )
         return tuple(
-            said for said, answer in zip(asked, answers) if said.answers or not answer.failed
+            said for said, answer in zip(asked, answers) if said.answers or not answer.unknown
         )
 
     async def _look_up(self, target: Target, addresses: _Addresses) -> list[Answer]:

@@ -88,6 +88,8 @@ def denial(answer: Answer) -> str:
 
 def reason(answer: Answer) -> str:
     """Return why there is no answer, or what the server remarked."""
+    if answer.left_out:
+        return "left out, as too much was to be looked up"
     if not answer.failed:
         return remarks(answer.remarks).strip()
     if not answer.tries:

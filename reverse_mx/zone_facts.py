@@ -170,7 +170,7 @@ class Delegation(Value):
             (server.name, sorted(glue), sorted(answer.addresses))
             for server in self.zone.servers
             for answer in server.answers
-            if not answer.failed
+            if not answer.unknown
             for glue in [self._glue(server.name, answer.question.rdtype)]
             if glue and glue != set(answer.addresses)
         ]

@@ -58,9 +58,10 @@ class ZoneServers:
             said = await self._ask_all(question, await self._zone(*below[0]))
         return said
 
-    async def reaches(self, address: Address, name: Name, rdtype: RdataType) -> bool:
-        """Tell whether a name server says anything at all."""
-        return not (await self._lookup(name, rdtype, str(address))).silence
+    async def reaches(self, address: Address, name: Name, rdtype: RdataType) -> Optional[bool]:
+        """Tell whether a name server says anything at all, None if it could not be asked."""
+        answer = await self._lookup(name, rdtype, str(address))
+        return None if answer.left_out else not answer.silence
 
     async def inquire(self, name: Name, rdtype: RdataType, alias: bool = False) -> ZoneAnswers:
         """Do the same, and ask one server of the parent how it delegates the zone."""
@@ -104,26 +105,36 @@ class ZoneServers:
             return NameServer(name, tuple(await side_by_side(asked)))
 
         listed = sorted(set(names))
-        servers = await side_by_side(server(name) for name in listed[:MOST_SERVERS])
-        return Zone(apex, None, tuple(servers), left_out=len(listed[MOST_SERVERS:]))
+        may = self._lookups.may_ask_zones(Question(apex, NS))
+        servers = await side_by_side(server(name) for name in listed[: MOST_SERVERS * may])
+        return Zone(apex, None, tuple(servers), left_out=len(listed[len(servers) :]))
 
     async def _ask_all(
         self, question: Question, zone: Zone, lookups: tuple[Answer, ...] = ()
     ) -> ZoneAnswers:
-        answers = await side_by_side(
-            self._ask_server(server, address, zone.name, question)
+        wanted = [
+            (server, address)
             for server in zone.servers
             for address in server.addresses[:MOST_ADDRESSES] or (None,)
+        ]
+        asked = wanted if self._lookups.may_ask_zones(question) else []
+        answers = await side_by_side(
+            self._ask_server(server, address, zone.name, question) for server, address in asked
         )
-        left_out = sum(len(server.addresses[MOST_ADDRESSES:]) for server in zone.servers)
-        return ZoneAnswers(question, zone, tuple(answers), lookups, zone.left_out + left_out)
+        known = tuple(answer for answer in answers if answer is not None)
+        left_out = zone.left_out + len(wanted) - len(known)
+        left_out += sum(len(server.addresses[MOST_ADDRESSES:]) for server in zone.servers)
+        return ZoneAnswers(question, zone, known, lookups, left_out)
 
     async def _lookup(self, name: Name, rdtype: RdataType, at: str = "") -> Answer:
         return await self._lookups.ask(name, rdtype, at, unchecked=not at)
 
     async def _ask_server(
         self, server: NameServer, address: Optional[Address], apex: Name, question: Question
-    ) -> ServerAnswer:
+    ) -> Optional[ServerAnswer]:
+        """Return what an address of a server says, None if it was too much to ask that too."""
+        if address is None and any(answer.left_out for answer in server.answers):
+            return None
         if address is None:
             why = Unasked.NO_ADDRESS if server.missing else Unasked.UNKNOWN_ADDRESS
             return ServerAnswer(server.name, None, unasked=why)
@@ -135,6 +146,8 @@ class ZoneServers:
                 self._lookup(apex, SOA, str(address)),
             )
         )
+        if answer.left_out or soa.left_out:
+            return None
         return ServerAnswer(server.name, address, answer, soa)
 
     def askable(self, server: NameServer) -> list[Address]:

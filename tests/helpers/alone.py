@@ -16,6 +16,8 @@ from tests.helpers.loopback import bring_up
 AUTHORITY = "192.0.2.53"
 # With each of them come all of the network of its class.
 ADDRESSES = ("127.0.0.1", AUTHORITY, "10.0.0.53", "198.51.100.53")
+# Those of the name servers of ``tests.helpers.worst``.
+AUTHORITIES = [f"198.17.{net}.1" for net in range(52)]
 ALONE = "REVERSE_MX_TESTS_ARE_ALONE"
 
 
@@ -35,4 +37,4 @@ def be_alone(module: str, where_possible: bool = False) -> None:
             return
         os.environ[ALONE] = "1"
         os.execvp(enter[0], [*enter, sys.executable, "-m", module, *sys.argv[1:]])
-    bring_up(*ADDRESSES)
+    bring_up(*ADDRESSES, *AUTHORITIES)
