@@ -226,7 +226,12 @@ def work(
             [sys.executable, "-m", "tests.trials.mutation_worker", result, *TESTS],
             cwd=copy,
             input=json.dumps(
-                {"reach": reach, "mutants": mutants, "part": [part.start, part.stop, part.step]}
+                {
+                    "reach": reach,
+                    "mutants": mutants,
+                    "files": [*JUDGING],
+                    "part": [part.start, part.stop, part.step],
+                }
             ),
             text=True,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},

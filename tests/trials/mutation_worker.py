@@ -142,13 +142,14 @@ class Worker:
 
 
 class Measure(Worker):
-    """Finds out what each test takes, and which lines it runs."""
+    """Finds out what each test takes, and which lines of the mutated files it runs."""
 
-    def __init__(self, part: slice) -> None:
+    def __init__(self, files: list[str], part: slice) -> None:
+        self._files = {str(ROOT / file): file for file in files}
         self._part = part
 
     def work(self, items: dict[str, pytest.Item]) -> dict[str, Optional[Reach]]:
-        files = {str(ROOT / file): file for file in FILES}
+        files = self._files
         measured = coverage.Coverage(data_file=None, config_file=False, include=[*files])
         reach: dict[str, Optional[Reach]] = {}
         with measured.collect():
@@ -157,7 +158,7 @@ class Measure(Worker):
                 started = time.monotonic()
                 # A busy machine breaks a test now and then, and not twice.
                 failed = fails(items[nodeid]) and fails(items[nodeid])
-                lines: dict[str, list[int]] = {file: [] for file in FILES}
+                lines: dict[str, list[int]] = {file: [] for file in files.values()}
                 reach[nodeid] = None if failed else Reach(time.monotonic() - started, lines)
         data = measured.get_data()
         for path, file in files.items():
@@ -221,7 +222,8 @@ def main(result: str, *tests: str) -> None:
     told = json.load(sys.stdin)
     reach = {nodeid: Reach(*values) for nodeid, values in told["reach"].items()}
     mutants = [Mutant(*values) for values in told["mutants"]]
-    worker = Judge(reach, mutants) if mutants else Measure(slice(*told["part"]))
+    measure = Measure(told["files"], slice(*told["part"]))
+    worker = Judge(reach, mutants) if mutants else measure
     pytest.main(["-p", "no:cacheprovider", "--capture=no", *tests], plugins=[worker])
     Path(result).write_text(json.dumps(worker.result), "utf-8")
 
