@@ -121,8 +121,9 @@ class ServerAnswer(Value):
     @property
     def _authoritative(self) -> bool:
         assert self.answer is not None
+        assert self.soa is not None
         # With an alias older servers leave it out, as of its target they are none.
-        zone = self.soa is not None and self.soa.authoritative and bool(self.soa.records)
+        zone = self.soa.authoritative and bool(self.soa.records)
         return self.answer.authoritative or (zone and bool(self.answer.aliases))
 
     @property

@@ -138,3 +138,38 @@ def test_cause_with_the_zones_own_servers(plugin: Plugin, answered: str, said: s
     ):
         output = plugin.ask(resolver, "-d", "example.com", "-v")
     assert cause(output) == [said]
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        pytest.param(
+            "! * * authority",
+            "no name server that example.net is delegated to gives an answer of use, as if it no"
+            " longer served the zone; the owner of example.net (dns@example.net) can help, or have"
+            " the delegation changed",
+            id="looked-for-behind-the-alias",
+        ),
+        pytest.param(
+            "! * SOA authority\n25.example.net. PTR mail.example.com.",
+            "the name servers that answer agree, so the trouble is the resolver's",
+            id="not-behind-an-alias-whose-servers-know-its-target",
+        ),
+    ],
+)
+def test_cause_with_an_alias(plugin: Plugin, held: str, said: str) -> None:
+    """The servers of its zone agree on it; the one of its target's refuses."""
+    target = """
+        example.net. SOA ns.example.net. dns.example.net. 3 3600 600 86400 900
+        example.net. NS ns.example.net.
+        ns.example.net. A 192.0.2.54
+    """
+    failing = "\n! 192.0.2.25 PTR rcode SERVFAIL"
+    alias = "192.0.2.25 CNAME 25.example.net.\n"
+    with (
+        NameServer(zone(ZONE + target + failing)) as resolver,
+        NameServer(zone(f"{ZONE}{alias}{held}"), AUTHORITY, resolver.port),
+        NameServer("! * * rcode REFUSED", "192.0.2.54", resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert cause(output) == [said]

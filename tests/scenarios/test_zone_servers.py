@@ -132,6 +132,12 @@ def test_servers_of_a_zone_that_the_resolver_cannot_find_are_found_by_delegation
     assert output.long[1] == "  zone example.com, 1 name server address asked"
 
 
+def test_failed_lookup_on_the_way_to_a_zone_that_answers_is_not_missed(plugin: Plugin) -> None:
+    """The host has no zone of its own, but that of the domain."""
+    output = ask(plugin, both(f"{GOOD}\n! mail.example.com. SOA rcode SERVFAIL"))
+    assert output.status == SOUND
+
+
 # Whom the plugin asks is up to whoever runs a zone, but for what is inside.
 
 
@@ -292,23 +298,26 @@ def test_servers_that_hold_the_same_do_not_differ(plugin: Plugin, first: str, se
 
 
 @pytest.mark.parametrize(
-    ("fault", "lame"),
+    ("faults", "apex", "lame"),
     [
-        pytest.param(f"! 25.{REVERSE}. PTR noaa", False, id="only-with-the-alias"),
-        pytest.param("! * * noaa", True, id="always"),
+        pytest.param(f"! 25.{REVERSE}. PTR noaa", REVERSE, False, id="only-with-the-alias"),
+        pytest.param(f"! *.{REVERSE}. * noaa\n! {REVERSE}. * noaa", REVERSE, True, id="always"),
+        pytest.param(f"! 25.{REVERSE}. PTR noaa", f"0.{REVERSE}", True, id="without-an-soa"),
     ],
 )
 def test_server_that_leaves_aa_out_with_an_alias_is_not_lame(
-    plugin: Plugin, fault: str, lame: bool
+    plugin: Plugin, faults: str, apex: str, lame: bool
 ) -> None:
     alias = "192.0.2.25 CNAME a.example.net.\n a.example.net. PTR mail.example.com.\n"
     text = GOOD.replace("192.0.2.25 PTR mail.example.com.\n", alias)
-    servers = {
-        RESOLVER: text,
-        FIRST: f"{text}{AUTHORITY}{fault}",
-        SECOND: f"{text}{AUTHORITY}{fault}",
-    }
-    assert ("[lame-server]" in ask(plugin, servers).status) is lame
+    second = text.replace(f"{REVERSE}. SOA", f"{apex}. SOA") + AUTHORITY + faults
+    output = ask(plugin, {RESOLVER: text, FIRST: text + AUTHORITY, SECOND: second})
+    serial = ", serial 7" * (apex == REVERSE)
+    said = (
+        f"REVERSE_MX WARNING - example.com: ns2.isp.example (192.0.2.52{serial}), name server of"
+        f" {REVERSE}, is not authoritative [lame-server]"
+    )
+    assert output.status == (said if lame else SOUND)
 
 
 def test_alias_that_is_the_root_is_no_crash(plugin: Plugin) -> None:
