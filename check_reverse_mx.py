@@ -14,11 +14,53 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import NoReturn, Optional
+
+__version__ = "0.1.0"
+
+
+class Document:
+    """Writes the one JSON document of a run, whatever becomes of it: docs/result.schema.json.
+
+    What that takes is loaded at once: the handler of a signal is no place to load anything.
+    """
+
+    def __init__(self) -> None:
+        import json
+
+        self._dumps = json.dumps
+
+    def __call__(
+        self,
+        status: str,
+        code: int,
+        perfdata: str = "",
+        failure: Optional[str] = None,
+        settings: Optional[object] = None,
+        results: Sequence[object] = (),
+    ) -> str:
+        fields = {
+            "format": 1,
+            "version": __version__,
+            "state": ("OK", "WARNING", "CRITICAL", "UNKNOWN")[code],
+            "exit_code": code,
+            "status": status,
+            "performance_data": perfdata,
+            "failure": failure,
+            "settings": settings,
+            "results": results,
+        }
+        return self._dumps(fields) + "\n"
+
+
+def document_for(arguments: Sequence[str]) -> Optional[Document]:
+    """Return what writes JSON, if the arguments ask for that, be they right or wrong."""
+    return Document() if "--json" in arguments else None
 
 
 def not_loaded(error: Exception, needs: str) -> NoReturn:
-    """End with one line: a traceback has exit code 1, which a scheduler takes for a WARNING.
+    """End with what is wrong: a traceback has exit code 1, which a scheduler takes for a WARNING.
 
     ``needs`` is what to do if something is not there. An error may quote what comes from outside,
     and the gate may be what is not there.
@@ -29,9 +71,13 @@ def not_loaded(error: Exception, needs: str) -> NoReturn:
         said = os.strerror(error.errno).lower()
     else:
         said = f"{type(error).__name__} while the plugin was loaded"
-    line = f"REVERSE_MX UNKNOWN - {re.sub('[^ -~]|[|<>&`$]', '?', said)}\n"
+    said = re.sub("[^ -~]|[|<>&`$']", "?", said)
+    output = f"REVERSE_MX UNKNOWN - {said}\n"
     try:
-        os.write(1, line.encode("ascii"))
+        document = document_for(sys.argv[1:])
+        if document is not None:
+            output = document(output.strip(), 3, failure=said)
+        os.write(1, output.encode("ascii"))
     finally:
         sys.exit(3)
 
@@ -47,14 +93,14 @@ except Exception as missing:
 
 # The libraries take longer to load than a check to run. Who imports this module for another
 # purpose than to run it keeps the handlers.
-ENDING = Ending(own=True)
+ENDING = Ending(True, document_for(sys.argv[1:]))
 if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx":
     ENDING.heed()
 
 import gc
 import logging
-from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional
+from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 # Loading makes no garbage, but so many objects that looking for it costs a tenth of a check.
 gc.disable()
@@ -67,6 +113,7 @@ try:
     from reverse_mx.answer import Edge, Outcome, unique
     from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
+    from reverse_mx.gate import passed
     from reverse_mx.generic import why_generic
     from reverse_mx.lines import WALK_BUDGET, Lines
     from reverse_mx.lookups import LOG, MOST_SILENCE, SILENCE_SHARE, Lookups
@@ -74,11 +121,11 @@ try:
     from reverse_mx.names import Name
     from reverse_mx.options import parse
     from reverse_mx.progress import Progress
-    from reverse_mx.report import ChainSummary, Check, Counsel
+    from reverse_mx.report import AdvisedCheck, ChainSummary, Check, Counsel
     from reverse_mx.sentences import Sentences
     from reverse_mx.smtp import Smtp
     from reverse_mx.spf import Spf
-    from reverse_mx.status import WorstFirst
+    from reverse_mx.status import Know, WorstFirst
     from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
     from reverse_mx.zone_facts import ZoneAnswers
     from reverse_mx.zone_servers import ZoneServers
@@ -91,8 +138,6 @@ gc.freeze()
 gc.enable()
 if TYPE_CHECKING:
     from reverse_mx.advice import Advisor
-
-__version__ = "0.1.0"
 
 # The part of -t for which greetings are waited for, so that some is left to look for causes. Of the
 # 10 s it is more than the 6 s for which Postfix's postscreen has a client wait.
@@ -277,12 +322,35 @@ class ZoneContext(FindingsContext):
             yield "inconsistent-ns", fact.delegation
 
 
-class ReverseMX(nagiosplugin.Resource):
-    """The mail domains and senders with their mail hosts, addresses and PTR names.
+class Walked(nagiosplugin.Resource):
+    """Mail domains and senders as they were found, with their hosts, addresses and PTR names.
 
     ``probe()`` yields the facts as metrics in the order of the chain, each in the context of its
     kind, then the latency of the stages in seconds and the counts.
     """
+
+    name = "REVERSE_MX"
+
+    def __init__(
+        self, subjects: Sequence[Subject], seconds: float, own: OwnHosts, reverse: bool
+    ) -> None:
+        """``reverse`` is whether the walk, which took so many seconds, went back."""
+        self._subjects = subjects
+        self._seconds = seconds
+        self._own = own
+        self._reverse = reverse
+
+    def probe(self) -> Generator[nagiosplugin.Metric, None, None]:
+        for subject in self._subjects:
+            for kind, fact in subject.facts:
+                yield nagiosplugin.Metric(kind, fact, context=kind)
+        yield from _latencies(self._seconds, self._subjects)
+        for name, count in _counts(self._subjects, self._own, self._reverse).items():
+            yield nagiosplugin.Metric(name, count, min=0, context="count")
+
+
+class ReverseMX(nagiosplugin.Resource):
+    """The mail domains and senders that are to be walked, in ``probe()``."""
 
     name = "REVERSE_MX"
 
@@ -306,6 +374,7 @@ class ReverseMX(nagiosplugin.Resource):
         self._own = own
         self._reverse = reverse
         self._progress = progress
+        self._walked: list[tuple[Subject, float]] = []
 
     def probe(self) -> Generator[nagiosplugin.Metric, None, None]:
         started = self._lines.loop.now()
@@ -314,21 +383,29 @@ class ReverseMX(nagiosplugin.Resource):
             *(self._walk.sender(sender) for sender in self._senders),
         ]
         whole = side_by_side(self._counted(walk) for walk in walks)
-        subjects = self._lines.loop.run(whole, self._deadline)
+        self._walked = self._lines.loop.run(whole, self._deadline)
         seconds = self._lines.loop.now() - started
         self._progress.clear()
-        for subject in subjects:
-            for kind, fact in subject.facts:
-                yield nagiosplugin.Metric(kind, fact, context=kind)
-        yield from _latencies(seconds, subjects)
-        for name, count in _counts(subjects, self._own, self._reverse).items():
-            yield nagiosplugin.Metric(name, count, min=0, context="count")
+        return self._part(self._walked, seconds).probe()
 
-    async def _counted(self, walk: Coroutine[Any, Any, Subject]) -> Subject:
+    def parts(self) -> Iterator[Walked]:
+        """Yield each domain by itself, then the senders together, once they were walked."""
+        count = len(self._domains)
+        for subject, seconds in self._walked[:count]:
+            yield self._part([(subject, seconds)], seconds)
+        senders = self._walked[count:]
+        if senders:
+            yield self._part(senders, max(seconds for _, seconds in senders))
+
+    def _part(self, walked: Sequence[tuple[Subject, float]], seconds: float) -> Walked:
+        return Walked([subject for subject, _ in walked], seconds, self._own, self._reverse)
+
+    async def _counted(self, walk: Coroutine[Any, Any, Subject]) -> tuple[Subject, float]:
+        started = self._lines.loop.now()
         subject = await self._lines.queue(walk, WALK_BUDGET)
         self._own.add(subject)
         self._progress.done(subject)
-        return subject
+        return subject, self._lines.loop.now() - started
 
 
 def _latencies(seconds: float, subjects: Iterable[Subject]) -> Iterator[nagiosplugin.Metric]:
@@ -375,7 +452,7 @@ def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
     """
     # nagiosplugin 1.3.2 would hold on to the standard output that it found when imported.
     nagiosplugin.runtime.Runtime.stdout = None  # type: ignore[assignment]
-    ending = ENDING if argv is None else Ending(own=False)
+    ending = ENDING if argv is None else Ending(False, document_for(argv))
     ending.deliver(lambda idn: run(sys.argv[1:] if argv is None else argv, idn, ending))
 
 
@@ -441,12 +518,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
 
             return Advisor(lines, lookups, zone_servers, AdviceWording(idn), deadline)
 
-        counsel = Counsel(advisor) if options.verbose else None
-        check = Check(
-            ending,
-            counsel,
-            ReverseMX(domains, senders, walk, lines, deadline, own, options.reverse, progress),
-            *contexts.values(),
+        measures = [
             nagiosplugin.ScalarContext("time"),
             *(
                 nagiosplugin.ScalarContext(
@@ -458,10 +530,51 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
                 for stage, what in STAGES.items()
             ),
             nagiosplugin.ScalarContext("count"),
-            ChainSummary(options.verbose, sentences, lookups, counsel),
-            WorstFirst(ending, sentences),
+        ]
+
+        counsel = Counsel(advisor)
+        asked_for = options.verbose > 0 or options.json
+        verbosity = 1 if options.json else options.verbose
+
+        def complete(check: Check, know: Know, counsel: Optional[Counsel]) -> Check:
+            """Give a check what it judges by, and what says so."""
+            summary = ChainSummary(verbosity, sentences, lookups, counsel)
+            check.add(*contexts.values(), *measures, summary, WorstFirst(know, sentences))
+            return check
+
+        walked = ReverseMX(domains, senders, walk, lines, deadline, own, options.reverse, progress)
+        told = counsel if asked_for else None
+        check = complete(AdvisedCheck(ending, told, walked), ending.know, told)
+        if not options.json:
+            check.main(options.verbose, timeout=0)
+        check()
+        ending.know(check.status, check.exitcode, check.performance_data)
+        ending.before("the document was put together: very many domains, or a busy machine")
+
+        def parts() -> Iterator[tuple[Check, Counsel]]:
+            for part in walked.parts():
+                own_counsel = counsel.anew()
+                own_check = complete(Check(part), lambda *_: None, own_counsel)
+                own_check()
+                yield own_check, own_counsel
+
+        # What no other run needs.
+        from reverse_mx.advice_wording import AdviceWording
+        from reverse_mx.document import Results, settings
+
+        results = Results(sentences, AdviceWording(idn))
+        ending.document = document = Document()
+        (status,) = passed([check.status])
+        text = document(
+            status,
+            check.exitcode,
+            check.performance_data,
+            counsel.failure or None,
+            settings(options),
+            [results.result(*part) for part in parts()],
         )
-        check.main(options.verbose, timeout=0)
+        print(text, end="")
+        sys.exit(check.exitcode)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,11 @@ ptr_cures       what mends the names of an address: PTR, EHLO, greeting
 cures           from a problem's facts to its cures, in view of all that a run found
 advice_wording  cures, causes and what receivers do, in words
 advice          whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
+plain_facts     facts as plain values, for JSON
 progress        how far a long run is, on a terminal
 status          the status line: the problems of all results, worst first, each once
 report          the long output: the problems with the advice on them, the chain, the lookups
+document        the JSON document: a result for each domain, from the values of the report
 arguments       the types of the arguments, and what is said of a wrong value
 options         the parser: which options there are, and where their arguments come from
 

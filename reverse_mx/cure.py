@@ -26,10 +26,14 @@ class ZoneRecord(NamedTuple):
     preference: int = 0
 
     def __str__(self) -> str:
-        data = _absolute(self.data) if isinstance(self.data, Name) else str(self.data)
-        data = _strings(data) if self.rdtype == TXT else data
+        data = _strings(self.value) if self.rdtype == TXT else self.value
         preference = f"{self.preference} " if self.rdtype == MX else ""
-        return f"{_absolute(self.owner)} {self.rdtype.name} {preference}{data}"
+        return f"{absolute(self.owner)} {self.rdtype.name} {preference}{data}"
+
+    @property
+    def value(self) -> str:
+        """The name, the address or the text that the record has, as it is."""
+        return absolute(self.data) if isinstance(self.data, Name) else str(self.data)
 
 
 class Reload(NamedTuple):
@@ -107,5 +111,5 @@ def _strings(text: str) -> str:
     return " ".join(f'"{show_octets(part, 255)}"' for part in parts)
 
 
-def _absolute(name: Name) -> str:
+def absolute(name: Name) -> str:
     return show_name(name) if name == ROOT else f"{show_name(name)}."

@@ -2,7 +2,7 @@ r"""The gate that every output of a check passes, in the one write: nothing raw,
 
 What comes from outside is made safe to print by its type, in ``text``. Here it does not matter what
 a writer of a line remembered: characters that mean something to a shell, to HTML or to a scheduler,
-and those that a terminal obeys, become ``\DDD`` whoever put them there.
+and those that a terminal obeys, become ``\DDD`` whoever put them there, in JSON ``\uXXXX``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from collections.abc import Iterable
 MOST_TEXT = 65536
 
 _RAW = re.compile(r"[|<>&`$]|\\(?!\d{3})|[^ -~]")
+# All of these stand in strings only, if they stand in JSON.
+_RAW_JSON = re.compile(r"[|<>&`$']|[^ -~\n]")
 # Guidelines, "Performance data": labels and numbers of this plugin's own form, and nothing else.
 _PERFDATA = re.compile(r"(?:^| )\| (?:[a-z_]+=-?[\d.]+s?(?:;[-@~:\d.]*)*(?: |$))+$")
 
 
 def gate(text: str) -> str:
     """Return the output of a check as it may be written; what is no check's is the help."""
+    if text.startswith("{"):
+        return _RAW_JSON.sub(_escaped_json, text)
     if not text.startswith("REVERSE_MX "):
         return text
     lines: list[str] = []
@@ -49,6 +53,11 @@ def passed(lines: Iterable[str]) -> list[str]:
         else:
             left_out += 1
     return [*kept, *[f"... {left_out} lines more"] * bool(left_out)]
+
+
+def _escaped_json(raw: re.Match[str]) -> str:
+    octets = raw[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{octets[at : at + 2].hex()}" for at in range(0, len(octets), 2))
 
 
 def _escaped(raw: re.Match[str]) -> str:

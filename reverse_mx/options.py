@@ -227,6 +227,11 @@ def make_parser(version: str) -> Parser:
         help="-v the chain, -vv every lookup with its server, outcome and time, -vvv debugging",
     )
     parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON document in place of the lines, with a result for each domain (for scripts)",
+    )
+    parser.add_argument(
         "--findings",
         action=FindingsAction,
         nargs=0,

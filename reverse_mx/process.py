@@ -28,7 +28,7 @@ import time
 from collections.abc import Sequence
 from typing import Callable, NoReturn, Optional
 
-from reverse_mx.gate import gate
+from reverse_mx.gate import gate, passed
 
 INTERRUPTS = (signal.SIGHUP, signal.SIGXCPU, signal.SIGINT, signal.SIGTERM)
 # Seconds that a run takes at the most, unless -t says otherwise.
@@ -41,6 +41,9 @@ ENDS_AFTER = 0.24
 LOOKS_EVERY = 0.03
 
 
+Document = Callable[[str, int, str, str], str]
+
+
 class GivenUp(Exception):
     """Why a run comes to nothing, in words that are safe to print."""
 
@@ -49,10 +52,13 @@ class Ending:
     """The end of a run: when it has to come, and what is written then.
 
     ``own`` is whether the process is the check's own, and not that of who called ``main``: one that
-    is lent keeps its signals and has no timer, and a run in it ends when all is done.
+    is lent keeps its signals and has no timer, and a run in it ends when all is done. ``document``
+    makes the JSON of a run that came to less than it should: of a status line, an exit code,
+    performance data, and the reason. None is for lines of text.
     """
 
-    def __init__(self, own: bool) -> None:
+    def __init__(self, own: bool, document: Optional[Document]) -> None:
+        self.document = document
         self.started = time.monotonic()
         self._own = own
         self._heeds = False
@@ -131,10 +137,13 @@ class Ending:
 
     def _broken_off(self, reason: str) -> tuple[str, int]:
         """Return what is known, and why it is not more."""
-        if self._verdict is None:
-            return f"REVERSE_MX UNKNOWN - {reason}\n", 3
-        status, code, perfdata = self._verdict
-        return "\n".join([status, reason, *[f"| {perfdata}"] * bool(perfdata), ""]), code
+        known = self._verdict or (f"REVERSE_MX UNKNOWN - {reason}", 3, "")
+        status, code, perfdata = known
+        if self.document is not None:
+            (status,) = passed([status])
+            return self.document(status, code, perfdata, reason), code
+        more = [reason] if self._verdict is not None else []
+        return "\n".join([status, *more, *[f"| {perfdata}"] * bool(perfdata), ""]), code
 
     def _time_may_be_up(self, *_: object) -> None:
         late = time.monotonic() - self._end
@@ -149,7 +158,8 @@ class Ending:
         # There is never a second status line, nor a part of one.
         if self._output is None:
             self.give(time.monotonic() - self.started)
-            self._write("REVERSE_MX UNKNOWN - interrupted\n", 3)
+            self._verdict = None
+            self._write(*self._broken_off("interrupted"))
 
     def _write(self, text: str, code: int) -> NoReturn:
         """Write the output, as it leaves the gate, and end.
@@ -185,6 +195,8 @@ class Ending:
         """
         if not self._begun:
             status, _, _ = text.partition("\n")
+            if self.document is not None:
+                status, _ = self._broken_off("the time was up before all was written")
             with contextlib.suppress(OSError, ValueError):
                 if select.select((), (1,), (), 0)[1]:
                     os.write(1, gate(f"{status}\n").encode(self._encoding, "backslashreplace"))

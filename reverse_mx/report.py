@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -39,7 +40,7 @@ from reverse_mx.wording import (
 from reverse_mx.zone_facts import ZoneAnswers
 
 if TYPE_CHECKING:
-    from reverse_mx.advice import AdviceLine, Advisor
+    from reverse_mx.advice import Advice, AdviceLine, Advisor
 
 # What one step deeper in the long output is indented by.
 STEP = "  "
@@ -68,6 +69,21 @@ class Counsel:
         """How many lookups were left out, at least."""
         return self._advisor.left_out if self._advisor is not None else 0
 
+    def anew(self) -> Counsel:
+        """Return one that knows the same, and has told nothing yet."""
+        other = copy.copy(self)
+        if self._advisor is not None:
+            other._advisor = self._advisor.anew()
+        return other
+
+    def of(self, problem: Problem) -> Optional[Advice]:
+        """Return what helps with a problem, None if that is not known."""
+        try:
+            return self._advisor.of(problem) if self._advisor is not None else None
+        except Exception as error:
+            self.failure = self.failure or fault(error)
+            return None
+
     def lines(self, problem: Problem) -> list[AdviceLine]:
         try:
             return list(self._advisor.lines(problem)) if self._advisor is not None else []
@@ -78,10 +94,24 @@ class Counsel:
 
 
 class Check(nagiosplugin.Check):
-    """A check that asks for advice on its problems, if it was given somebody to ask.
+    """A check whose performance data keep their documented order."""
 
-    Its performance data keep their documented order.
-    """
+    def __call__(self) -> None:
+        super().__call__()
+        self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
+
+    @property
+    def status(self) -> str:
+        """The status line, without performance data."""
+        return status_line(self.state, self.summary_str)
+
+    @property
+    def performance_data(self) -> str:
+        return " ".join(self.perfdata)
+
+
+class AdvisedCheck(Check):
+    """A check that asks for advice on its problems, if it was given somebody to ask."""
 
     def __init__(self, ending: Ending, counsel: Optional[Counsel], *objects: Any) -> None:
         super().__init__(*objects)
@@ -90,7 +120,6 @@ class Check(nagiosplugin.Check):
 
     def __call__(self) -> None:
         super().__call__()
-        self.perfdata.sort(key=lambda datum: PERFDATA.index(datum.partition("=")[0]))
         if self._counsel is None:
             return
         bad = [
@@ -99,8 +128,7 @@ class Check(nagiosplugin.Check):
             if entry.problem.state is not Ok
         ]
         if bad:
-            status = status_line(self.state, self.summary_str)
-            self._ending.know(status, self.exitcode, " ".join(self.perfdata))
+            self._ending.know(self.status, self.exitcode, self.performance_data)
             self._ending.before("there was advice")
             self._counsel.inquire(bad, subjects_of(self.results))
 
@@ -162,7 +190,7 @@ class ChainSummary(StatusLine):
         """Yield the links of a chain, an address with its state."""
         drawn: set[str] = set()
         for judgement in judgements:
-            kind = _kind_of(judgement)
+            kind = kind_of(judgement)
             depth, lines = self._chain.link(kind, fact_of(judgement))
             if kind == "host-zone":
                 # Mostly it is the domain's, and the same for each host and family.
@@ -278,7 +306,7 @@ def _no_record(answer: Answer) -> str:
     return f"(no {kind}, {denial(answer)})"
 
 
-def _kind_of(judgement: Judgement) -> str:
+def kind_of(judgement: Judgement) -> str:
     assert judgement.metric is not None
     return judgement.metric.name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 import nagiosplugin
@@ -13,7 +13,6 @@ from reverse_mx.answer import Edge
 from reverse_mx.facts import MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.findings import FINDINGS, WORST_FIRST, Judgement, Problem
 from reverse_mx.names import Address
-from reverse_mx.process import Ending
 from reverse_mx.sentences import Sentence, Sentences
 from reverse_mx.spf_record import SpfError
 from reverse_mx.text import counted, shortened
@@ -23,16 +22,19 @@ from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers
 # Most schedulers' lists and messages cut off longer lines.
 STATUS_LINE = 500
 
+# What takes a status line that stands from now on, and its exit code.
+Know = Callable[[str, int], None]
+
 
 class WorstFirst(nagiosplugin.Results):
     """Results of which a proven fault outranks a lookup that did not end.
 
-    The worst so far is the verdict if the time is up before all is judged.
+    The worst so far is the verdict if the time is up before all is judged: ``know`` is told of it.
     """
 
-    def __init__(self, ending: Ending, wording: Sentences) -> None:
+    def __init__(self, know: Know, wording: Sentences) -> None:
         super().__init__()
-        self._ending = ending
+        self._know = know
         self._wording = wording
         self._of = ""
         self._worst: ServiceState = Ok
@@ -54,7 +56,7 @@ class WorstFirst(nagiosplugin.Results):
             problem = next(p for p in judgement.problems if p.state is self._worst)
             text = shortened(str(self._wording.problem(problem)), STATUS_LINE // 2)
             status = status_line(self._worst, f"{self._of}: {text} [{problem.finding}]")
-            self._ending.know(status, int(self._worst))
+            self._know(status, int(self._worst))
 
     @property
     def entries(self) -> list[Entry]:

@@ -325,7 +325,7 @@ def parser_options() -> dict[str, argparse.Action]:
     return {
         max(action.option_strings, key=len): action
         for action in make_parser(check_reverse_mx.__version__)._actions
-        if not {"-h", "-V", "--findings"} & set(action.option_strings)
+        if not {"-h", "-V", "--findings", "--json"} & set(action.option_strings)
     }
 
 
