@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from string import ascii_letters
 from typing import NamedTuple, Optional
@@ -21,6 +22,8 @@ class Generic(NamedTuple):
     scores: tuple[Score, ...]
 
 
+# A run of many domains judges the same mail hosts once for each of them.
+@functools.lru_cache(maxsize=1024)
 def why_generic(name: Name, address: Address) -> Optional[Generic]:
     """Return why a name that confirms an address is generic, None if it is not."""
     spells, words = spells_address(name, address), telling_words(name)
