@@ -6,7 +6,6 @@ Pure: octets in, values out. What is not known is never told as missing, and no 
 from __future__ import annotations
 
 import enum
-import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
@@ -185,10 +184,10 @@ class Answer(Value):
         zone = found[0].owner
         return zone, tuple(record.rdata for record in found if record.owner == zone)
 
-    @functools.cached_property
+    @property
     def addresses(self) -> tuple[Address, ...]:
         """The addresses of an A or AAAA answer, in ascending order."""
-        return tuple(sorted(set(self.records)))
+        return self.records if len(self.records) < 2 else tuple(sorted(self.records))
 
     @property
     def content(self) -> Optional[Content]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextvars
+import functools
 import heapq
 import itertools
 import math
@@ -28,6 +29,8 @@ FILES_TO_COME = 12
 
 class Promise(Generic[T]):
     """A value to come. ``await`` it in a chain, which then goes on as soon as it is there."""
+
+    __slots__ = ("_waiting", "settled", "value")
 
     value: T
 
@@ -57,19 +60,21 @@ def start(chain: Coroutine[Any, Any, T]) -> Promise[T]:
 
     It runs in the context of the chain that starts it.
     """
-    context = contextvars.copy_context()
     promise: Promise[T] = Promise()
-
-    def resume() -> None:
-        try:
-            awaited = context.run(chain.send, None)
-        except StopIteration as end:
-            promise.settle(end.value)
-        else:
-            awaited.then(resume)
-
-    resume()
+    _go_on(chain, contextvars.copy_context(), promise)
     return promise
+
+
+def _go_on(
+    chain: Coroutine[Any, Any, T], context: contextvars.Context, promise: Promise[T]
+) -> None:
+    try:
+        awaited = context.run(chain.send, None)
+    except StopIteration as end:
+        promise.settle(end.value)
+    else:
+        # What would call itself again would be there until garbage is collected, and never is.
+        awaited.then(functools.partial(_go_on, chain, context, promise))
 
 
 async def side_by_side(chains: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -20,21 +20,37 @@ else:
 V = TypeVar("V", bound="Value")
 
 
+class _Slotted(type):
+    """Makes a class's annotations its slots: as dictionaries, values were most of the memory."""
+
+    __slots__: tuple[str, ...]
+    defaults: dict[str, Any]
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> _Slotted:
+        fields = tuple(body.get("__annotations__", ()))
+        defaults = {field: body.pop(field) for field in fields if field in body}
+        return super().__new__(
+            cls, name, bases, {**body, "__slots__": fields, "defaults": defaults}
+        )
+
+
 @dataclass_transform(eq_default=False, frozen_default=True)
-class Value:
+class Value(metaclass=_Slotted):
     """A class's annotations are its fields, in their order, and what it sets are their defaults.
 
     That just they are given is mypy's to see. A value equals only itself.
     """
 
     def __init__(self, *fields: object, **named: object) -> None:
-        vars(self).update(zip(type(self).__annotations__, fields), **named)
+        given = {**type(self).defaults, **dict(zip(type(self).__slots__, fields)), **named}
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__}.{name} is not to be changed")
 
     def replace(self: V, **named: Any) -> V:
         """Return one like it but for some fields."""
-        fields = {name: getattr(self, name) for name in type(self).__annotations__}
+        fields = {name: getattr(self, name) for name in type(self).__slots__}
         assert named.keys() <= fields.keys()
         return type(self)(**{**fields, **named})
