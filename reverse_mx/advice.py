@@ -325,6 +325,10 @@ class Advisor:
             yield AdviceLine(f"name servers: {in_line(servers, ', ')}", 1)
 
     def _opinion_lines(self, opinion: Opinion) -> Iterator[AdviceLine]:
+        yield AdviceLine(f"cause: {self._wording.cause(opinion)}", prose=True)
+        mends = self._wording.mends(opinion)
+        if mends:
+            yield AdviceLine(f"fix: {mends}", prose=True)
         for asked in opinion.asked:
             zone = self._wording.name(asked.zone.name)
             yield AdviceLine(f"asked themselves, the servers of {zone}:")
@@ -332,9 +336,6 @@ class Advisor:
                 yield AdviceLine(f"{self._wording.server(answer)} {_said(answer)}", 1)
             if len(asked.answers) > MOST_LINES:
                 yield AdviceLine("...", 1)
-        cause = self._wording.cause(opinion)
-        if cause:
-            yield AdviceLine(f"cause: {cause}", prose=True)
 
 
 # Of a resolver that said nothing at all.
@@ -360,6 +361,8 @@ def _rests_on(problem: Problem) -> tuple[Answer, ...]:
 
 
 def _said(answer: ServerAnswer) -> str:
+    if answer.late:
+        return "did not answer in time"
     if answer.lame:
         return lameness(answer)
     if answer.content is None:

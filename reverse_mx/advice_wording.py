@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
 from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
 from reverse_mx.findings import Reaction
-from reverse_mx.names import mailbox_of
+from reverse_mx.names import is_registrys, mailbox_of
 from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.text import in_line, printable, show_name
 from reverse_mx.wording import Wording, in_words, show_term
@@ -85,29 +85,44 @@ class AdviceWording(Wording):
         }[step.advice]
 
     def cause(self, opinion: Opinion) -> str:
-        """Return what is behind a lookup that failed, and who can help."""
+        """Return what is behind a lookup that failed."""
         if opinion.cause is Cause.BOGUS:
             assert opinion.unchecked is not None
             said = "DNSSEC validation fails; with checking disabled the resolver answers"
-            answer = in_line(in_words(opinion.unchecked), ", ")
-            return f"{said} {answer}; {self._owner(opinion)} can help"
+            return f"{said} {in_line(in_words(opinion.unchecked), ', ')}"
         if opinion.cause is Cause.ALIAS_CIRCLE:
             chain = " CNAME ".join(map(self.name, opinion.names))
             return f"the aliases lead in a circle, or too far: {chain}"
         if opinion.cause is Cause.UNKNOWN:
             excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
             return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
-        said = _CAUSES[opinion.cause]
-        zone = self.name(opinion.asked[-1].zone.name) if opinion.asked else ""
-        return said.format(zone=zone, owner=self._owner(opinion))
+        return _CAUSES[opinion.cause].format(**self._of_zone(opinion))
 
-    def _owner(self, opinion: Opinion) -> str:
-        """Return whom to ask about the zone that a lookup failed in."""
+    def mends(self, opinion: Opinion) -> str:
+        """Return who mends what is behind a failed lookup, and how, "" if the cause says it."""
+        said = _MENDS.get(opinion.cause, "")
+        if opinion.cause in (Cause.BOGUS, Cause.BOGUS_SAYS_RESOLVER):
+            codes = (remark.code for remark in opinion.remarks if remark.code in _SIGNATURES)
+            said = _SIGNATURES[next(codes, DNSSEC_BOGUS)]
+        return said.format(**self._of_zone(opinion))
+
+    def _of_zone(self, opinion: Opinion) -> dict[str, str]:
+        """Return what there is to say of the zone that a lookup failed in."""
         if not opinion.asked:
-            return "the owner of the zone"
-        zone = opinion.asked[-1].zone
+            return {"zone": "the zone", "owner": "the owner of the zone", "parent": "its parent"}
+        asked = opinion.asked[-1]
+        zone, parent = asked.zone, asked.zone.parent
         contact = contact_of(zone)
-        return f"the owner of {self.name(zone.name)}{f' ({contact})' * bool(contact)}"
+        contact = f" ({contact})" * bool(contact)
+        return {
+            "zone": self.name(zone.name),
+            "owner": f"the owner of {self.name(zone.name)}{contact}",
+            "keeper": f"its owner{contact}",
+            "holder": "its registrar" if parent and is_registrys(parent) else f"its owner{contact}",
+            "parent": self.name(parent) if parent is not None else "its parent",
+            "servers": in_line(asked.answers, ", ", self.server),
+            "server": show_name(asked.answers[0].server),
+        }
 
 
 _HINTS = {
@@ -142,25 +157,45 @@ _CAUSES = {
     Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
     Cause.TOO_MANY: "not looked for, as too much was to be looked up",
     Cause.SILENT_RESOLVER: "no resolver answers: is it right, running, reachable?",
-    Cause.REFUSES: "the resolver refuses this host; whoever runs it has to let it ask (access"
-    " list), or -s names another",
-    Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only:"
-    " -s or /etc/resolv.conf has to name a resolver",
+    Cause.REFUSES: "the resolver refuses this host",
+    Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only",
     Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
-    " not get through: a firewall on the way, whose owner can help",
+    " not get through",
     Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"
-    " Internet; whoever runs it can help",
+    " Internet",
     Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
     " itself; whoever runs the resolver can",
-    Cause.NO_GLUE: "no name server of {zone} has an address; {owner}, or whoever it is delegated"
-    " by, can help",
-    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver; {owner} can help",
+    Cause.NO_GLUE: "no name server of {zone} has an address: {servers}",
+    Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver",
     Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
-    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do; {owner} can help",
-    Cause.FAILING_SERVERS: "every name server of {zone} says that it cannot answer (SERVFAIL), as"
-    " one does whose copy of the zone has expired; {owner} can help",
-    Cause.USELESS_SERVERS: "no name server that {zone} is delegated to gives an answer of use, as"
-    " if it no longer served the zone; {owner} can help, or have the delegation changed",
+    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do: {servers}",
+    Cause.FAILING_SERVERS: "the copies of {zone} have expired, or the like (SERVFAIL): {servers}",
+    Cause.USELESS_SERVERS: "no name server that {zone} is delegated to serves it: {servers}",
+}
+
+_MENDS = {
+    Cause.REFUSES: "whoever runs it lets this host ask (access list), or -s names another",
+    Cause.NO_RESOLVER: "-s or /etc/resolv.conf names a resolver",
+    Cause.NO_TCP: "whoever runs the firewall on the way, or the resolver, lets TCP through",
+    Cause.CUT_OFF: "whoever runs it lets it ask name servers, on UDP and TCP port 53",
+    Cause.RESOLVER: "whoever runs the resolver has it forget {zone} (flush its cache) or reach"
+    " these servers; -s names another",
+    Cause.NO_GLUE: "{holder} adds {server}. A ADDRESS-OF-THE-HOST to {parent} (glue), or names"
+    " other servers there",
+    Cause.SILENT_SERVERS: "whoever runs them starts them, or {holder} changes {zone}. NS and"
+    " the addresses (glue) in {parent}",
+    Cause.FAILING_SERVERS: "{keeper} has it transferred from its primary again",
+    Cause.USELESS_SERVERS: "{holder} changes {zone}. NS in {parent}, or they serve it again",
+}
+
+# By the Extended DNS Error (RFC 8914, 4) that says what is wrong; 6 says that something is.
+DNSSEC_BOGUS = 6
+_SIGNATURES = {
+    DNSSEC_BOGUS: "{owner} has it signed anew, or its DS in {parent} corrected or removed",
+    7: "{owner} has it signed anew, as its signatures have expired",
+    8: "{owner} has it signed anew with a clock that is right, as its signatures are not valid yet",
+    9: "{owner} has its DS in {parent} match its DNSKEY, or removed",
+    10: "{owner} has it signed, or its DS in {parent} removed",
 }
 
 

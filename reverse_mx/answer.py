@@ -184,6 +184,11 @@ class Answer(Value):
         zone = found[0].owner
         return zone, tuple(record.rdata for record in found if record.owner == zone)
 
+    def glue(self, name: Name, rdtype: RdataType) -> tuple[Address, ...]:
+        """Return the addresses that a referral has for a name server (RFC 1034, 4.2.1)."""
+        records = (r for r in self.authority if (r.owner, r.rdtype) == (name, rdtype))
+        return tuple(sorted({record.rdata for record in records}))
+
     @property
     def addresses(self) -> tuple[Address, ...]:
         """The addresses of an A or AAAA answer, in ascending order."""

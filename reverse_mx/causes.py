@@ -12,6 +12,7 @@ from dns.rdatatype import NS, SOA
 from reverse_mx.answer import Answer, Content, Fault, Outcome
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
+from reverse_mx.message import ExtendedError
 from reverse_mx.names import ROOT, Name
 from reverse_mx.values import Value
 from reverse_mx.zone_facts import Lameness, ServerAnswer, ZoneAnswers
@@ -21,6 +22,8 @@ from reverse_mx.zone_servers import ZoneServers
 # asked whether anybody can be reached.
 MOST_ALIASES = 8
 MOST_CONTROLS = 3
+# So many unanswered tries are enough to call a server silent, if the time is up.
+ENOUGH_TRIES = 3
 
 
 class Cause(enum.Enum):
@@ -57,8 +60,8 @@ class Opinion(Value):
     """What others say to a question that failed, and whose fault it is.
 
     ``asked`` are the zones' own servers, behind each alias those of its target, ``names`` are the
-    aliases. ``unchecked`` is what the resolver says without validating. ``excluded`` is what was
-    found not to be the cause.
+    aliases. ``unchecked`` is what the resolver says without validating, ``remarks`` are its own on
+    the failure. ``excluded`` is what was found not to be the cause.
     """
 
     cause: Cause
@@ -66,6 +69,7 @@ class Opinion(Value):
     names: tuple[Name, ...]
     unchecked: Optional[Content] = None
     excluded: tuple[Excluded, ...] = ()
+    remarks: tuple[ExtendedError, ...] = ()
 
 
 class Newer(Value):
@@ -97,7 +101,7 @@ class Causes:
         if own is not None:
             return Opinion(own, (), tuple(names))
         while True:
-            answers = await self._zone_servers.ask(names[-1], question.rdtype)
+            answers = await self._zone_servers.trace(names[-1], question.rdtype)
             asked += [answers] if answers.answers else []
             alias = answers.alias
             if alias is None:
@@ -107,12 +111,14 @@ class Causes:
                 return Opinion(Cause.ALIAS_CIRCLE, tuple(asked), tuple(names))
         word, top = await unchecked, await root
         cause = _cause(failed, word, top, answers)
-        if cause is Cause.SILENT_SERVERS:
+        # Who refers to silent servers has been reached.
+        if cause is Cause.SILENT_SERVERS and answers.zone.parent is None:
             reached = await self._reached(names[-1])
             if not any(reached):
                 cause = Cause.BLOCKED if reached else Cause.UNKNOWN
         excluded = tuple(_excluded(failed, word, top, answers))
-        return Opinion(cause, tuple(asked), tuple(names), word.content, excluded)
+        remarks = tuple(remark for failure in failed.failures for remark in failure.remarks)
+        return Opinion(cause, tuple(asked), tuple(names), word.content, excluded, remarks)
 
     async def newer(self, old: Answer) -> Optional[Newer]:
         """Return what the zone's own servers have, if all have the same and it is another."""
@@ -166,9 +172,9 @@ def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
         return Cause.CUT_OFF if root.failed else Cause.UNKNOWN
     if len(answers.contents) == 1:
         return Cause.RESOLVER
-    if not answers.all_lame:
+    lame = {_lameness(answer) for answer in answers.answers}
+    if answers.left_out or None in lame:
         return Cause.CUT_OFF if root.failed else Cause.UNKNOWN
-    lame = {answer.lame for answer in answers.answers}
     if lame == {Lameness.NO_ADDRESS}:
         return Cause.NO_GLUE
     if lame <= {Lameness.SILENT, Lameness.CLOSED, Lameness.NO_ADDRESS}:
@@ -176,6 +182,12 @@ def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
     if all(_says_servfail(answer) for answer in answers.answers):
         return Cause.FAILING_SERVERS
     return Cause.USELESS_SERVERS
+
+
+def _lameness(said: ServerAnswer) -> Optional[Lameness]:
+    """Return in which way a server is lame, as far as the time allowed to find out."""
+    tried = said.answer is not None and said.answer.tries >= ENOUGH_TRIES
+    return Lameness.SILENT if said.late and tried else said.lame
 
 
 def _says_servfail(said: ServerAnswer) -> bool:

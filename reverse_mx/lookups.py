@@ -23,6 +23,8 @@ LOG = logging.getLogger("nagiosplugin.check_reverse_mx")
 # Short tries make a lost datagram cheap. The socket of an earlier try stays open, so an answer
 # that is merely slow still counts, however long the resolver took to find it.
 TRY_SECONDS = 0.5
+# What an answer has to come in that is in a resolver's cache, or not far from there.
+MOMENT_SECONDS = 0.3
 # Silence is borne for this part of -t, and no longer than is enough, so that time is left to look
 # for its cause; the same without -v, so that the verdict is the same.
 SILENCE_SHARE = 0.6
@@ -259,6 +261,7 @@ class Lookups:
         self._inside = {str(server) for server in self._resolvers if server.is_inside}
         self._promises: dict[Question, Promise[Answer]] = {}
         self._open: dict[Question, Lookup] = {}
+        self._moments: list[Promise[None]] = []
         # Up to two sockets for each resolver, UDP and TCP.
         self._places = lines.places(most_at_once(MOST_AT_ONCE, 2 * len(resolvers), other_files))
         self._loop.when_time_is_up(self._give_up)
@@ -297,6 +300,17 @@ class Lookups:
         """How many were left out of those whom the chain that asks runs for."""
         return self._lines.left_out()
 
+    def moment(self, unless: Promise[Any]) -> Promise[None]:
+        """Return what is settled as soon as that is, or in a moment, or when the time is up."""
+        moment: Promise[None] = Promise()
+        if unless.settled:
+            moment.settle(None)
+            return moment
+        unless.then(functools.partial(_end_moment, moment))
+        self._moments.append(moment)
+        self._loop.at(self._loop.now() + MOMENT_SECONDS, functools.partial(_end_moment, moment))
+        return moment
+
     def is_from_inside(self, answer: Answer) -> bool:
         """Tell whether an answer comes from a resolver in a private network, or on this machine."""
         return answer.server in self._inside
@@ -312,6 +326,13 @@ class Lookups:
         return self._servers[address]
 
     def _give_up(self) -> None:
+        while self._moments:
+            _end_moment(self._moments.pop())
         # Who waited for an answer may ask for another.
         while self._open:
             next(iter(self._open.values())).give_up()
+
+
+def _end_moment(moment: Promise[None]) -> None:
+    if not moment.settled:
+        moment.settle(None)

@@ -104,7 +104,7 @@ class Message(NamedTuple):
 
     ``answer`` has the records of the question's type and the aliases; ``strangers`` is whether
     there are such as no answer to it has. ``authority`` says in which zone the name is (SOA), or to
-    whom it is delegated (NS), to a question about that with the glue (A, AAAA).
+    whom it is delegated (NS), with the glue (A, AAAA) if that was asked or is all that is said.
     """
 
     flags: int
@@ -169,7 +169,8 @@ def read(wire: bytes, query: Query) -> Message:
     reader = _Reader(wire, query if questions else None)
     answer, passed = reader.records(counts[0], (rdtype, CNAME))
     authority, _ = reader.records(counts[1], (NS, SOA))
-    wanted = (OPT, A, AAAA) if rdtype == NS else (OPT,)
+    delegates = rdtype == NS or not (counts[0] or flags & (AA | RA))
+    wanted = (OPT, A, AAAA) if delegates else (OPT,)
     additional, _ = reader.records(counts[2], wanted)
     authority += [record for record in additional if record.rdtype != OPT]
     additional = [record for record in additional if record.rdtype == OPT]

@@ -15,18 +15,26 @@ from reverse_mx.values import Value
 
 
 class NameServer(NamedTuple):
-    """A name server that a zone lists; ``answers`` are those of its address lookups."""
+    """A name server that a zone lists; ``answers`` are those of its address lookups.
+
+    ``glue`` are the addresses that a delegation has for one that no lookup finds: as a rule it is
+    in the zone that it is to serve. None if the delegation need not have any.
+    """
 
     name: Name
     answers: tuple[Answer, ...]
+    glue: Optional[tuple[Address, ...]] = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        return tuple(address for answer in self.answers for address in answer.addresses)
+        found = tuple(address for answer in self.answers for address in answer.addresses)
+        return found or self.glue or ()
 
     @property
     def missing(self) -> bool:
         """Whether it is certain that it has no address, of whichever family."""
+        if self.glue is not None:
+            return not self.addresses
         denied = {answer.question.rdtype for answer in self.answers if answer.missing}
         gone = any(answer.outcome is Outcome.NXDOMAIN for answer in self.answers)
         return gone or denied == {A, AAAA}
@@ -36,14 +44,15 @@ class Zone(NamedTuple):
     """A zone and who is in charge of it.
 
     ``soa`` is None for a zone that nobody answers for: one that is known from its delegation only,
-    or, without ``servers``, a name whose zone could not be found. ``left_out`` name servers were
-    too many.
+    or, without ``servers``, a name whose zone could not be found. ``parent`` is the zone that
+    delegates one that is known from that only. ``left_out`` name servers were too many.
     """
 
     name: Name
     soa: Optional[Any]
     servers: tuple[NameServer, ...]
     left_out: int = 0
+    parent: Optional[Name] = None
 
     @property
     def built_in(self) -> bool:
@@ -168,22 +177,18 @@ class Delegation(Value):
     def stale_glue(self) -> list[tuple[Name, list[Address], list[Address]]]:
         """The servers with glue of a family that has other addresses there, and both."""
         return [
-            (server.name, sorted(glue), sorted(answer.addresses))
+            (server.name, [*glue], sorted(answer.addresses))
             for server in self.zone.servers
             for answer in server.answers
             if not answer.unknown
-            for glue in [self._glue(server.name, answer.question.rdtype)]
-            if glue and glue != set(answer.addresses)
+            for glue in [self.answer.glue(server.name, answer.question.rdtype)]
+            if glue and set(glue) != set(answer.addresses)
         ]
 
     @property
     def differs(self) -> bool:
         named = bool(self.names) and not self.zone.left_out
         return named and bool(self.further or self.lacking or self.stale_glue)
-
-    def _glue(self, name: Name, rdtype: Any) -> set[Address]:
-        records = (r for r in self.answer.authority if (r.owner, r.rdtype) == (name, rdtype))
-        return {record.rdata for record in records}
 
 
 class ZoneAnswers(Value):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Optional
+import itertools
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Optional
 
 from dns.rdatatype import NS, SOA, RdataType
 
 from reverse_mx.addresses import Use, behind_translation, is_inside, kind_of
 from reverse_mx.answer import Answer, Outcome, Question
 from reverse_mx.lookups import Lookups
-from reverse_mx.loop import side_by_side
+from reverse_mx.loop import side_by_side, start
 from reverse_mx.names import ROOT, Address, Name, is_private_reverse
 from reverse_mx.zone_facts import Delegation, NameServer, ServerAnswer, Unasked, Zone, ZoneAnswers
 
@@ -50,13 +51,12 @@ class ZoneServers:
         """
         zone, lookups = await self._find(name.parent() if alias and name != ROOT else name)
         question = Question(name, rdtype)
-        said = await self._ask_all(question, zone, lookups)
-        for _ in range(MOST_REFERRALS):
-            below = [] if said.contents else _delegations(said)
-            if not below:
-                break
-            said = await self._ask_all(question, await self._zone(*below[0]))
-        return said
+        return await self._descend(await self._ask_all(question, zone, lookups))
+
+    async def trace(self, name: Name, rdtype: RdataType) -> ZoneAnswers:
+        """Put a question that failed to every server of the name's zone, from above downwards."""
+        zone, lookups = await self._find_soon(name)
+        return await self._descend(await self._ask_all(Question(name, rdtype), zone, lookups))
 
     async def reaches(self, address: Address, name: Name, rdtype: RdataType) -> Optional[bool]:
         """Tell whether a name server says anything at all, None if it could not be asked."""
@@ -81,6 +81,16 @@ class ZoneServers:
                 return Delegation(zone, parent.name, server.name, address, answer)
         return None
 
+    async def _descend(self, said: ZoneAnswers) -> ZoneAnswers:
+        """Follow what servers refer to, as far as it leads."""
+        for _ in range(MOST_REFERRALS):
+            referrals = [] if said.contents else _referrals(said)
+            if not referrals:
+                break
+            zone = await self._delegated(referrals[0], said.zone.name)
+            said = await self._ask_all(said.question, zone)
+        return said
+
     async def _find(self, name: Name) -> tuple[Zone, tuple[Answer, ...]]:
         """Return a name's zone, and the lookups that may have kept its servers from being known."""
         lookups: list[Answer] = []
@@ -96,14 +106,57 @@ class ZoneServers:
             return Zone(name, None, ()), tuple(failed)
         apex, soa = answer.soa
         listed = await self._lookups.ask(apex, NS, unchecked=True)
-        zone = await self._zone(apex, listed.records)
+        zone = await self._zone(apex, listed.records, self._server)
         return zone._replace(soa=soa), (*failed, listed)
 
-    async def _zone(self, apex: Name, names: Iterable[Name]) -> Zone:
-        async def server(name: Name) -> NameServer:
-            asked = (self._lookup(name, rdtype) for rdtype in self._rdtypes)
-            return NameServer(name, tuple(await side_by_side(asked)))
+    async def _find_soon(self, name: Name) -> tuple[Zone, tuple[Answer, ...]]:
+        """Do the same, or return the nearest zone above that does not fail, as that may be slow."""
+        above = [Name(name.labels[start:]) for start in range(max(1, len(name.labels) - 1))]
+        asked = [self._lookups.ask(zone, SOA, unchecked=True) for zone in above]
+        await self._lookups.moment(asked[0])
+        found = (z for z, a in zip(above, asked) if a.settled and a.value.soa is not None)
+        return await self._find(next(found, name))
 
+    async def _delegated(self, referral: Answer, parent: Name) -> Zone:
+        """Return the zone that a referral is to, whose servers may be known by their glue alone."""
+        assert referral.delegation is not None
+        apex, names = referral.delegation
+
+        async def server(name: Name) -> NameServer:
+            if name.is_subdomain(apex):
+                return self._by_glue(name, referral)
+            known, elsewhere = start(self._server(name)), start(self._by_its_zone(name))
+            await self._lookups.moment(known)
+            if known.settled and (known.value.addresses or known.value.missing):
+                return known.value
+            return await elsewhere or await known
+
+        zone = await self._zone(apex, names, server)
+        return zone._replace(parent=parent)
+
+    async def _by_its_zone(self, name: Name) -> Optional[NameServer]:
+        """Return a name server as its own zone or the delegation to that has it, if they do."""
+        zone, _ = await self._find_soon(name)
+        said = await self._ask_all(Question(name, self._rdtypes[0]), zone)
+        for referral in _referrals(said):
+            return self._by_glue(name, referral)
+        answers = (a.answer for a in said.answers if a.answer is not None and a.answer.records)
+        return next((NameServer(name, (answer,)) for answer in answers), None)
+
+    def _by_glue(self, name: Name, referral: Answer) -> NameServer:
+        glue = (referral.glue(name, rdtype) for rdtype in self._rdtypes)
+        return NameServer(name, (), tuple(itertools.chain(*glue)))
+
+    async def _server(self, name: Name) -> NameServer:
+        asked = (self._lookup(name, rdtype) for rdtype in self._rdtypes)
+        return NameServer(name, tuple(await side_by_side(asked)))
+
+    async def _zone(
+        self,
+        apex: Name,
+        names: Iterable[Name],
+        server: Callable[[Name], Coroutine[Any, Any, NameServer]],
+    ) -> Zone:
         listed = sorted(set(names))
         may = self._lookups.may_ask_zones(Question(apex, NS))
         servers = await side_by_side(server(name) for name in listed[: MOST_SERVERS * may])
@@ -163,18 +216,13 @@ class ZoneServers:
         return use is Use.PUBLIC
 
 
-def _delegations(said: ZoneAnswers) -> list[tuple[Name, tuple[Name, ...]]]:
-    """Return where a zone's servers refer to: downwards, and towards the name that was asked."""
-    referrals = (
-        answer.answer.delegation
-        for answer in said.answers
-        if answer.answer is not None and answer.answer.outcome is Outcome.REFERRAL
-    )
-    return [
-        delegation
-        for delegation in referrals
-        if delegation is not None
-        and delegation[0] != said.zone.name
-        and delegation[0].is_subdomain(said.zone.name)
-        and said.question.name.is_subdomain(delegation[0])
-    ]
+def _referrals(said: ZoneAnswers) -> list[Answer]:
+    """Return what a zone's servers refer to: downwards, and towards the name that was asked."""
+
+    def leads_on(answer: Answer) -> bool:
+        zone = answer.delegation[0] if answer.delegation is not None else said.zone.name
+        below = zone != said.zone.name and zone.is_subdomain(said.zone.name)
+        return below and said.question.name.is_subdomain(zone)
+
+    answers = (said.answer for said in said.answers if said.answer is not None)
+    return [a for a in answers if a.outcome is Outcome.REFERRAL and leads_on(a)]

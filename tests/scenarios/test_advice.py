@@ -1021,7 +1021,7 @@ def test_cause_of_a_failed_lookup_shows_what_the_resolver_held_back(plugin: Plug
     told = " ".join(" ".join(output.long).split())
     assert (
         "cause: DNSSEC validation fails; with checking disabled the resolver answers"
-        r" TXT \034v=spf1 \060-all\062\034; the owner of"
+        r" TXT \034v=spf1 \060-all\062\034 fix: the owner of example.com"
     ) in told
 
 
@@ -1035,8 +1035,8 @@ def test_validator_that_ignores_checking_disabled_is_believed_its_reason(plugin:
     with NameServer(zone(text)) as server:
         output = plugin.ask(server, "-v", "-d", "example.com")
     assert (
-        "cause: DNSSEC validation fails, says the resolver; the owner of 2.0.192.in-addr.arpa"
-        " (noc@isp.example) can help meanwhile:"
+        "cause: DNSSEC validation fails, says the resolver fix: the owner of 2.0.192.in-addr.arpa"
+        " (noc@isp.example) has it signed anew, as its signatures have expired asked"
     ) in long_output(output)
 
 
@@ -1135,7 +1135,7 @@ def test_no_more_servers_are_listed_than_the_root_has(plugin: Plugin) -> None:
         for address in range(1, 5)
     ]
     head = "asked themselves, the servers of 2.0.192.in-addr.arpa:"
-    assert told[:15] == [head, *said[:13], "  ..."]
+    assert told[told.index(head) :][:15] == [head, *said[:13], "  ..."]
 
 
 # What the advice costs.

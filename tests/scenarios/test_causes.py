@@ -29,26 +29,26 @@ def cause(output: Output) -> list[str]:
     [
         pytest.param(
             "! 192.0.2.25 PTR rcode REFUSED 18",
-            "the resolver refuses this host; whoever runs it has to let it ask (access list), or -s"
-            " names another",
+            "the resolver refuses this host fix: whoever runs it lets this host ask (access list),"
+            " or -s names another",
             id="resolver-refuses-this-host",
         ),
         pytest.param(
             "! 192.0.2.25 PTR referral ns.example.",
-            "what was asked is no resolver, but a name server for its own zones only: -s or"
-            " /etc/resolv.conf has to name a resolver",
+            "what was asked is no resolver, but a name server for its own zones only fix: -s or"
+            " /etc/resolv.conf names a resolver",
             id="asked-is-no-resolver",
         ),
         pytest.param(
             "! 192.0.2.25 PTR notcp",
             "the answer does not fit into a datagram, and TCP port 53 of the resolver does not get"
-            " through: a firewall on the way, whose owner can help",
+            " through fix: whoever runs the firewall on the way, or the resolver, lets TCP through",
             id="tcp-does-not-get-through",
         ),
         pytest.param(
             "! * SOA rcode SERVFAIL\n! . NS rcode SERVFAIL\n! 192.0.2.25 PTR rcode SERVFAIL",
-            "the resolver cannot resolve the root either, so it is cut off from the Internet;"
-            " whoever runs it can help",
+            "the resolver cannot resolve the root either, so it is cut off from the Internet fix:"
+            " whoever runs it lets it ask name servers, on UDP and TCP port 53",
             id="resolver-is-cut-off",
         ),
         pytest.param(
@@ -116,16 +116,16 @@ def test_what_is_mended_at_the_zones_own_servers(
     [
         pytest.param(
             "rcode SERVFAIL",
-            "every name server of 2.0.192.in-addr.arpa says that it cannot answer (SERVFAIL), as"
-            " one does whose copy of the zone has expired; the owner of 2.0.192.in-addr.arpa"
-            " (noc@isp.example) can help",
+            "the copies of 2.0.192.in-addr.arpa have expired, or the like (SERVFAIL):"
+            " ns.isp.example (192.0.2.53) fix: its owner (noc@isp.example) has it transferred from"
+            " its primary again",
             id="copies-have-expired",
         ),
         pytest.param(
             "rcode REFUSED",
-            "no name server that 2.0.192.in-addr.arpa is delegated to gives an answer of use, as"
-            " if it no longer served the zone; the owner of 2.0.192.in-addr.arpa"
-            " (noc@isp.example) can help, or have the delegation changed",
+            "no name server that 2.0.192.in-addr.arpa is delegated to serves it: ns.isp.example"
+            " (192.0.2.53) fix: its owner (noc@isp.example) changes 2.0.192.in-addr.arpa. NS in"
+            " its parent, or they serve it again",
             id="servers-no-longer-serve-the-zone",
         ),
     ],
@@ -145,14 +145,16 @@ def test_cause_with_the_zones_own_servers(plugin: Plugin, answered: str, said: s
     [
         pytest.param(
             "! * * authority",
-            "no name server that example.net is delegated to gives an answer of use, as if it no"
-            " longer served the zone; the owner of example.net (dns@example.net) can help, or have"
-            " the delegation changed",
+            "no name server that example.net is delegated to serves it: ns.example.net"
+            " (192.0.2.54) fix: its owner (dns@example.net) changes example.net. NS in its parent,"
+            " or they serve it again",
             id="looked-for-behind-the-alias",
         ),
         pytest.param(
             "! * SOA authority\n25.example.net. PTR mail.example.com.",
-            "the name servers that answer agree, so the trouble is the resolver's",
+            "the name servers that answer agree, so the trouble is the resolver's fix: whoever"
+            " runs the resolver has it forget 2.0.192.in-addr.arpa (flush its cache) or reach these"
+            " servers; -s names another",
             id="not-behind-an-alias-whose-servers-know-its-target",
         ),
     ],
