@@ -49,6 +49,9 @@ class Server:
         self._text = address if port == 53 else f"{address}#{port}"
         self.silent_tries = 0
         self.has_answered = False
+        # With and without EDNS; what it was asked so since it does not know EDNS is neither.
+        self.answers_with_edns = 0
+        self.answers_without_edns = 0
 
     def __str__(self) -> str:
         return self._text
@@ -57,6 +60,11 @@ class Server:
     def is_silent(self) -> bool:
         """Whether it said nothing to anything; if it did to some, it is silent of certain names."""
         return self.silent_tries > 0 and not self.has_answered
+
+    @property
+    def drops_edns(self) -> bool:
+        """Whether it, or something on the way, is silent of whatever is asked with EDNS, not by chance."""
+        return self.answers_without_edns > 1 and not self.answers_with_edns
 
 
 class Exchange:

@@ -140,6 +140,8 @@ class Lookup:
 
     def _received(self, exchange: Exchange, message: Message, had_edns: bool) -> None:
         exchange.server.has_answered = True
+        exchange.server.answers_with_edns += had_edns
+        exchange.server.answers_without_edns += not had_edns
         unknown = had_edns and message.rcode in (FORMERR, NOTIMP, BADVERS)
         if unknown and exchange.ask_without_edns():
             # RFC 6891, 7. Of other questions it says nothing: a resolver may only hand on what a
@@ -161,6 +163,7 @@ class Lookup:
             )
 
     def _failed(self, exchange: Exchange, failure: Failure) -> None:
+        exchange.server.silent_tries += failure.fault is Fault.UNREACHABLE
         attempt = self._attempts[exchange]
         exchange.close()
         first = attempt.failure is None
@@ -319,6 +322,17 @@ class Lookups:
     def answers(self) -> Iterator[Answer]:
         """All answers so far, in the order in which they were asked for."""
         return (promise.value for promise in self._promises.values() if promise.settled)
+
+    @property
+    def passed_over(self) -> list[Server]:
+        """The resolvers that said nothing to anything, while another answers."""
+        answered = any(server.has_answered for server in self._resolvers)
+        return [server for server in self._resolvers if answered and server.is_silent]
+
+    @property
+    def without_edns(self) -> list[Server]:
+        """The servers, resolvers or not, that are silent of what is asked with EDNS."""
+        return [server for server in self._servers.values() if server.drops_edns]
 
     def _server(self, address: str) -> Server:
         if address not in self._servers:

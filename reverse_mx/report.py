@@ -159,6 +159,7 @@ class ChainSummary(StatusLine):
         if self._counsel is not None and self._counsel.left_out:
             left_out = counted(self._counsel.left_out, "lookup", "lookups")
             lines.append(f"the advice leaves out at least {left_out}, which are too many")
+        lines += self._notes()
         lookups: list[Answer] = []
         many = sum(subject.mx is not None for subject in subjects) > 1
         for judgements in chains_of(results):
@@ -185,6 +186,15 @@ class ChainSummary(StatusLine):
             for line in self._counsel.lines(problem):
                 indent = STEP * (1 + line.depth)
                 yield from wrap(line.text, indent, STEP) if line.prose else [indent + line.text]
+
+    def _notes(self) -> Iterator[str]:
+        """Yield what is no problem yet of those who were asked."""
+        for server in self._lookups.passed_over:
+            note = f"resolver {server} does not answer; the next outage is there"
+            yield from wrap(f"note: {note}", "", STEP)
+        for server in self._lookups.without_edns:
+            note = f"{server} is silent with EDNS (RFC 6891), so it takes a second longer;"
+            yield from wrap(f"note: {note} is a firewall in the way?", "", STEP)
 
     def _draw(self, judgements: Iterable[Judgement]) -> Iterator[str]:
         """Yield the links of a chain, an address with its state."""

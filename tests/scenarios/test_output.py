@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -317,3 +318,55 @@ def test_perfdata_come_last_with_v(plugin: Plugin) -> None:
         "time mx_time address_time ptr_time confirm_time mail_hosts=3 addresses=3 missing_ptr=1"
         " unconfirmed_ptr=0 name_mismatch=1 dns_errors=0"
     )
+
+
+# Notes on those who were asked.
+
+GOOD = """
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A 192.0.2.25
+    192.0.2.25 PTR mail.example.com.
+"""
+SOUND = "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
+CHAIN = [
+    "example.com",
+    "  MX 10 mail.example.com",
+    "    [OK] 192.0.2.25 PTR mail.example.com A 192.0.2.25",
+]
+OTHER = "127.0.0.9"
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "closed"])
+def test_silent_resolver_that_was_passed_over_is_a_note(plugin: Plugin, silent: bool) -> None:
+    with NameServer(zone(GOOD)) as server, contextlib.ExitStack() as stack:
+        if silent:
+            stack.enter_context(NameServer("! * * drop", OTHER, server.port))
+        where = ("-s", OTHER, "-s", server.address, "-p", str(server.port))
+        output = plugin(*where, "-d", "example.com", "-v")
+    note = f"note: resolver {OTHER}#{server.port} does not answer; the next outage is there"
+    assert output.status == SOUND
+    assert output.long == [note, *CHAIN]
+
+
+def test_resolver_that_was_not_needed_is_none(plugin: Plugin) -> None:
+    with NameServer(zone(GOOD)) as server, NameServer("! * * drop", OTHER, server.port):
+        output = plugin.ask(server, "-s", OTHER, "-d", "example.com", "-v")
+    assert (output.status, output.long) == (SOUND, CHAIN)
+
+
+@pytest.mark.parametrize(
+    ("fault", "noted"),
+    [
+        pytest.param("dropedns", True, id="dropped"),
+        pytest.param("noedns", False, id="not-understood"),
+        pytest.param("once drop", False, id="lost"),
+    ],
+)
+def test_server_that_drops_edns_is_a_note(plugin: Plugin, fault: str, noted: bool) -> None:
+    with NameServer(zone(f"{GOOD}\n! * * {fault}")) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v")
+    note = [
+        f"note: {server.address}#{server.port} is silent with EDNS (RFC 6891), so it takes a second",
+        "  longer; is a firewall in the way?",
+    ]
+    assert (output.status, output.long) == (SOUND, [*note * noted, *CHAIN])
