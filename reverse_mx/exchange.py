@@ -63,7 +63,7 @@ class Server:
 
     @property
     def drops_edns(self) -> bool:
-        """Whether it, or something on the way, is silent of whatever is asked with EDNS, not by chance."""
+        """Whether it is silent of whatever is asked with EDNS, or what is on the way drops it."""
         return self.answers_without_edns > 1 and not self.answers_with_edns
 
 

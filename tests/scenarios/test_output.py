@@ -366,7 +366,8 @@ def test_server_that_drops_edns_is_a_note(plugin: Plugin, fault: str, noted: boo
     with NameServer(zone(f"{GOOD}\n! * * {fault}")) as server:
         output = plugin.ask(server, "-d", "example.com", "-v")
     note = [
-        f"note: {server.address}#{server.port} is silent with EDNS (RFC 6891), so it takes a second",
+        f"note: {server.address}#{server.port} is silent with EDNS (RFC 6891), so it takes a"
+        " second",
         "  longer; is a firewall in the way?",
     ]
     assert (output.status, output.long) == (SOUND, [*note * noted, *CHAIN])
