@@ -242,9 +242,8 @@ class ZoneAnswers(Value):
     def contents(self) -> dict[Content, list[ServerAnswer]]:
         """The servers by what they hold: what is right first, then what most of them have."""
         right = self.right
-        groups = [(group[0].content, group) for group in self._groups]
-        ranked = sorted(groups, key=lambda item: (item[0] != right, -len(item[1])))
-        return {content: group for content, group in ranked if content is not None}
+        ranked = sorted(self._groups.items(), key=lambda item: (item[0] != right, -len(item[1])))
+        return dict(ranked)
 
     @property
     def right(self) -> Optional[Content]:
@@ -252,12 +251,12 @@ class ZoneAnswers(Value):
 
         None if neither tells: how many servers hold something does not.
         """
-        groups = self._groups
-        deciding = [g for g in groups if any(a.server == self.primary for a in g)]
+        groups = self._groups.items()
+        deciding = [held for held, g in groups if any(a.server == self.primary for a in g)]
         newest = self.newest
         if len(deciding) != 1 and newest is not None:
-            deciding = [g for g in groups if any(a.serial == newest for a in g)]
-        return deciding[0][0].content if len(deciding) == 1 else None
+            deciding = [held for held, g in groups if any(a.serial == newest for a in g)]
+        return deciding[0] if len(deciding) == 1 else None
 
     @property
     def primary(self) -> Optional[Name]:
@@ -269,19 +268,20 @@ class ZoneAnswers(Value):
     @property
     def newest(self) -> Optional[int]:
         """The serial that no other is newer than, if there is one (RFC 1982, 3.2)."""
-        held = [a.serial for group in self._groups for a in group if a.serial is not None]
+        groups = self._groups.values()
+        held = [a.serial for group in groups for a in group if a.serial is not None]
         return next((s for s in held if all(s == o or is_newer(s, o) for o in held)), None)
 
     @property
-    def _groups(self) -> list[list[ServerAnswer]]:
-        """The servers that hold the same; which way they have none of it (RFC 2308) is the same."""
-        groups: dict[Optional[Content], list[ServerAnswer]] = {}
+    def _groups(self) -> dict[Content, list[ServerAnswer]]:
+        """The servers by what they hold; which way it is that they have none (RFC 2308) is one."""
+        groups: dict[Content, list[ServerAnswer]] = {}
         for answer in self.answers:
             content = answer.content
             if content is not None and not answer.lame:
-                held = content if content.missing is None else None
-                groups.setdefault(held, []).append(answer)
-        return list(groups.values())
+                alike = (held for held in groups if held.missing and content.missing)
+                groups.setdefault(next(alike, content), []).append(answer)
+        return groups
 
 
 def is_newer(serial: int, other: int) -> bool:
