@@ -204,7 +204,7 @@ class SpfWalk:
             if self._asked > MOST_SPF_LOOKUPS:
                 return {}
         if asks and not term.followed:
-            self._left_out[SpfLeftOut(source)] = None
+            self._left_out[SpfLeftOut(source, without_effect=False)] = None
         elif term.name[:-1] in SPF_TERMS:
             self._left_out[SpfLeftOut(source, without_effect=True)] = None
         if not term.followed:

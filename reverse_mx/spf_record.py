@@ -135,7 +135,7 @@ class SpfLeftOut(NamedTuple):
     """A term that was not followed: one that depends on the sender, or one without effect."""
 
     source: SpfSource
-    without_effect: bool = False
+    without_effect: bool
 
 
 class SpfTerm(Value):

@@ -51,7 +51,7 @@ class Zone(NamedTuple):
     name: Name
     soa: Optional[Any]
     servers: tuple[NameServer, ...]
-    left_out: int = 0
+    left_out: int
     parent: Optional[Name] = None
 
     @property

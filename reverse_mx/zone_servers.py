@@ -103,7 +103,7 @@ class ZoneServers:
             above = above.parent()
         failed = [lookup for lookup in lookups if lookup.failed][:1]
         if answer.soa is None:
-            return Zone(name, None, ()), tuple(failed)
+            return Zone(name, None, (), 0), tuple(failed)
         apex, soa = answer.soa
         listed = await self._lookups.ask(apex, NS, unchecked=True)
         zone = await self._zone(apex, listed.records, self._server)

@@ -88,12 +88,14 @@ TESTS = (
             "arguments",
             "generic",
             "bounds",
+            "facts",
             "causes",
             "greetings",
             "zone_servers",
         )
     ),
     "tests/project/test_docs.py",
+    "tests/project/test_tables.py",
 )
 Key = tuple[str, str, str]
 
