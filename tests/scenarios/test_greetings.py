@@ -367,6 +367,7 @@ def test_threshold_on_the_greeting() -> None:
         pytest.param(b"220-a b\r\n", ReplyLine(220, False, b"a b"), id="more-to-come"),
         pytest.param(b"220\r\n", ReplyLine(220, True, b""), id="code-alone"),
         pytest.param(b"220 a \t\r\n", ReplyLine(220, True, b"a \t"), id="blanks-at-the-end"),
+        pytest.param(b"220 X\r\n", ReplyLine(220, True, b"X"), id="letter-at-the-end"),
         pytest.param(b"220 a\rb\n", ReplyLine(220, True, b"a\rb"), id="return-within"),
         pytest.param(b"200 a", ReplyLine(200, True, b"a"), id="first-code"),
         pytest.param(b"599 a", ReplyLine(599, True, b"a"), id="last-code"),
