@@ -158,7 +158,7 @@ _CAUSES = {
     Cause.TOO_MANY: "not looked for, as too much was to be looked up",
     Cause.SILENT_RESOLVER: "no resolver answers: is it right, running, reachable?",
     Cause.REFUSES: "the resolver refuses this host",
-    Cause.NO_RESOLVER: "what was asked is no resolver, but a name server for its own zones only",
+    Cause.NO_RESOLVER: "what was asked is no resolver, but serves its own zones only",
     Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
     " not get through",
     Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"

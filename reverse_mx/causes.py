@@ -22,6 +22,8 @@ from reverse_mx.zone_servers import ZoneServers
 # asked whether anybody can be reached.
 MOST_ALIASES = 8
 MOST_CONTROLS = 3
+# The Extended DNS Error of a server that does not serve the zone (RFC 8914, 4.21).
+NOT_AUTHORITATIVE = 20
 # So many unanswered tries are enough to call a server silent, if the time is up.
 ENOUGH_TRIES = 3
 
@@ -97,7 +99,7 @@ class Causes:
         unchecked = self._lookups.ask(question.name, question.rdtype, unchecked=True)
         asked: list[ZoneAnswers] = []
         names = [question.name]
-        own = _own_cause(failed)
+        own = self._own_cause(failed)
         if own is not None:
             return Opinion(own, (), tuple(names))
         while True:
@@ -129,6 +131,23 @@ class Causes:
         known = content.records and content.records != frozenset(old.records)
         return Newer(old=old, held=held) if known else None
 
+    def _own_cause(self, failed: Answer) -> Optional[Cause]:
+        """Return the cause if what the resolvers said themselves is the whole story."""
+        faults = {failure.fault for failure in failed.failures}
+        if failed.outcome is Outcome.REFERRAL:
+            return Cause.NO_RESOLVER
+        if faults == {Fault.NO_TCP}:
+            return Cause.NO_TCP
+        rcodes = {failure.rcode for failure in failed.failures}
+        if faults != {Fault.RCODE} or rcodes != {dns.rcode.REFUSED} or failed.silent:
+            return None
+        strangers = (
+            self._lookups.keeps_to_its_zones(failure)
+            or any(remark.code == NOT_AUTHORITATIVE for remark in failure.remarks)
+            for failure in failed.failures
+        )
+        return Cause.NO_RESOLVER if all(strangers) else Cause.REFUSES
+
     async def _reached(self, name: Name) -> list[bool]:
         """Tell of some servers of the name's top-level domain whether they say anything."""
         top = await self._zone_servers.zone(Name(name.labels[-2:]))
@@ -140,19 +159,6 @@ class Causes:
         ]
         reached = [await control for control in controls]
         return [said for said in reached if said is not None]
-
-
-def _own_cause(failed: Answer) -> Optional[Cause]:
-    """Return the cause if what the resolvers said themselves is the whole story."""
-    faults = {failure.fault for failure in failed.failures}
-    if failed.outcome is Outcome.REFERRAL:
-        return Cause.NO_RESOLVER
-    if faults == {Fault.NO_TCP}:
-        return Cause.NO_TCP
-    rcodes = {failure.rcode for failure in failed.failures}
-    if faults == {Fault.RCODE} and rcodes == {dns.rcode.REFUSED} and not failed.silent:
-        return Cause.REFUSES
-    return None
 
 
 def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers) -> Cause:

@@ -13,7 +13,9 @@ from reverse_mx.addresses import is_inside
 from reverse_mx.answer import Failure, Fault, Question
 from reverse_mx.loop import Loop
 from reverse_mx.message import (
+    AA,
     CD,
+    RA,
     RD,
     Defect,
     Malformed,
@@ -52,6 +54,15 @@ class Server:
         # With and without EDNS; what it was asked so since it does not know EDNS is neither.
         self.answers_with_edns = 0
         self.answers_without_edns = 0
+        # Whether it answered of a zone of its own, and said that it does not recurse for this host.
+        self.keeps_to_its_zones = False
+
+    def heard(self, message: Message, had_edns: bool) -> None:
+        """Learn from what it said."""
+        self.has_answered = True
+        self.answers_with_edns += had_edns
+        self.answers_without_edns += not had_edns
+        self.keeps_to_its_zones |= message.flags & (AA | RA) == AA
 
     def __str__(self) -> str:
         return self._text

@@ -139,9 +139,7 @@ class Lookup:
         )
 
     def _received(self, exchange: Exchange, message: Message, had_edns: bool) -> None:
-        exchange.server.has_answered = True
-        exchange.server.answers_with_edns += had_edns
-        exchange.server.answers_without_edns += not had_edns
+        exchange.server.heard(message, had_edns)
         unknown = had_edns and message.rcode in (FORMERR, NOTIMP, BADVERS)
         if unknown and exchange.ask_without_edns():
             # RFC 6891, 7. Of other questions it says nothing: a resolver may only hand on what a
@@ -322,6 +320,10 @@ class Lookups:
     def answers(self) -> Iterator[Answer]:
         """All answers so far, in the order in which they were asked for."""
         return (promise.value for promise in self._promises.values() if promise.settled)
+
+    def keeps_to_its_zones(self, failure: Failure) -> bool:
+        """Tell whether a failure is of a server that answers of its own zones only."""
+        return any(s.keeps_to_its_zones for s in self._resolvers if str(s) == failure.server)
 
     @property
     def passed_over(self) -> list[Server]:

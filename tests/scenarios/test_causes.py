@@ -24,6 +24,12 @@ def cause(output: Output) -> list[str]:
     return causes
 
 
+KEEPS = (
+    "what was asked is no resolver, but serves its own zones only fix: -s or"
+    " /etc/resolv.conf names a resolver"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -34,9 +40,18 @@ def cause(output: Output) -> list[str]:
             id="resolver-refuses-this-host",
         ),
         pytest.param(
+            "! 192.0.2.25 PTR rcode REFUSED 20",
+            KEEPS,
+            id="asked-does-not-serve-the-zone",
+        ),
+        pytest.param(
+            "! * MX authority\n! 192.0.2.25 PTR rcode REFUSED",
+            KEEPS,
+            id="asked-serves-another-zone",
+        ),
+        pytest.param(
             "! 192.0.2.25 PTR referral ns.example.",
-            "what was asked is no resolver, but a name server for its own zones only fix: -s or"
-            " /etc/resolv.conf names a resolver",
+            KEEPS,
             id="asked-is-no-resolver",
         ),
         pytest.param(

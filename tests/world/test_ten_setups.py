@@ -266,6 +266,19 @@ def test_resolver_refuses_this_host(program: Program, net: Internet) -> None:
     ]
 
 
+def test_authoritative_server_is_asked_as_resolver(program: Program, net: Internet) -> None:
+    net.own()
+    net.isp()
+    fails = f"{FAILS}: REFUSED from 192.0.2.11"
+    assert net.first_lines(program, server=OWN[0]) == [
+        f"REVERSE_MX CRITICAL - example.com: {fails} [dns-failure]",
+        f"[CRITICAL] dns-failure: {fails}",
+        "  cause: what was asked is no resolver, but serves its own zones only",
+        "  fix: -s or /etc/resolv.conf names a resolver",
+        "  meanwhile: deferred by Postfix (450 4.7.25, 450 4.7.1), Exim (451); refused",
+    ]
+
+
 @pytest.mark.parametrize("silent", [False, True], ids=["closed", "silent"])
 def test_servers_of_the_reverse_zone_are_dead(
     program: Program, net: Internet, silent: bool
