@@ -80,6 +80,15 @@ class Delegate(NamedTuple):
     servers: tuple[Name, ...]
 
 
+class Change(enum.Enum):
+    """What becomes of the record that a cure names."""
+
+    ADD = enum.auto()
+    REPLACE = enum.auto()
+    REMOVE = enum.auto()
+    CORRECT = enum.auto()
+
+
 class Cure(NamedTuple):
     """A change that mends a problem: what to do with what, and whose zone that is in.
 
@@ -93,6 +102,29 @@ class Cure(NamedTuple):
     owner: Optional[Name]
     instead: bool = False
     guess: bool = False
+
+    @property
+    def change(self) -> Optional[Change]:
+        """What becomes of the record, None if there is none; to correct one takes thought.
+
+        A domain has one SPF record (RFC 7208, 3.2), so it is put in place of what there is.
+        """
+        if not isinstance(self.what, ZoneRecord):
+            return None
+        if self.what.rdtype == TXT:
+            return Change.REPLACE
+        return _CHANGES.get(self.action, Change.CORRECT)
+
+
+# What the action says of a record; of any other the record is one that is to be mended.
+_CHANGES = {
+    "fix": Change.ADD,
+    "fix, if it is to take mail": Change.ADD,
+    "fix, unless the other name is wanted": Change.ADD,
+    "add": Change.ADD,
+    "remove": Change.REMOVE,
+    "in place of": Change.REMOVE,
+}
 
 
 def instead(cures: Sequence[Cure]) -> list[Cure]:

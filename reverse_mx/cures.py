@@ -56,6 +56,11 @@ class Cures:
 
 def _spf_error(fact: SpfFacts, error: SpfError) -> list[Cure]:
     return [
-        Cure(step.action, ZoneRecord(step.owner, TXT, step.text) if step.text else step, step.owner)
+        Cure(
+            step.action,
+            ZoneRecord(step.owner, TXT, step.text) if step.text else step,
+            step.owner,
+            step.instead,
+        )
         for step in spf_steps(fact, error)
     ]

@@ -118,6 +118,7 @@ class Results:
         record = cure.what if isinstance(cure.what, ZoneRecord) else None
         return {
             "action": cure.action,
+            "change": plain_enum(cure.change),
             "text": self._wording.what(cure),
             "record": _record(record) if record is not None else None,
             "instead": cure.instead,

@@ -49,7 +49,8 @@ class SpfAdvice(enum.Enum):
 class SpfStep(NamedTuple):
     """A change of the record of ``owner``: its whole ``text``, or advice, maybe on a term.
 
-    ``costs`` are the lookups that the terms of a record need, the most first.
+    ``costs`` are the lookups that the terms of a record need, the most first. ``instead`` is
+    whether it is another way than the step before it.
     """
 
     action: str
@@ -58,6 +59,7 @@ class SpfStep(NamedTuple):
     advice: Optional[SpfAdvice] = None
     term: Optional[SpfSource] = None
     costs: tuple[tuple[SpfSource, int], ...] = ()
+    instead: bool = False
 
 
 def spf_steps(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
@@ -91,8 +93,11 @@ def _syntax(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
     if error.fault is SpfFault.TERMS:
         return [SpfStep("fix", owner, advice=SpfAdvice.SHORTEN)]
     if error.fault is SpfFault.TWICE:
-        actions = ["fix, if this redirect is meant", *["or fix"] * 8]
-        return [SpfStep(action, owner, one) for action, one in zip(actions, choices(text, name))]
+        first = "fix, if this redirect is meant"
+        return [
+            SpfStep("fix" if number else first, owner, choice, instead=number > 0)
+            for number, choice in enumerate(choices(text, name)[:9])
+        ]
     return [SpfStep("fix", owner, advice=SpfAdvice.CORRECT, term=error.term)]
 
 
@@ -152,7 +157,7 @@ def _lookups(facts: SpfFacts, _: SpfError) -> list[SpfStep]:
     less = shortened(text, facts.domain, excess, _listed(facts, text))
     costs = tuple(sorted(facts.costs, key=lambda cost: -cost[1]))
     dear = SpfStep("fix", owner, advice=SpfAdvice.FEWER_LOOKUPS, costs=costs)
-    return [dear] if less is None else [SpfStep("fix", owner, less), dear._replace(action="or fix")]
+    return [dear] if less is None else [SpfStep("fix", owner, less), dear._replace(instead=True)]
 
 
 def _exchanges(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
