@@ -132,7 +132,7 @@ class MailAddress(Value):
         if self.helo is None or not self.helo.all_addresses:
             return True
         family = [a for a in self.helo.answers if a.question.rdtype == rdtype_of(self.address)]
-        return any(a.unknown or self.address in a.addresses for a in family)
+        return not family or any(a.unknown or self.address in a.addresses for a in family)
 
     @property
     def mismatched(self) -> bool:

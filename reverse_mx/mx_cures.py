@@ -22,6 +22,8 @@ from reverse_mx.names import (
     meant_host,
     rdtype_of,
 )
+from reverse_mx.spf_cures import SpfAdvice, SpfStep
+from reverse_mx.spf_record import SpfSource, read_spf_record
 from reverse_mx.text import MOST_IN_LINE, show_name
 
 
@@ -36,6 +38,8 @@ class MxCures:
         self._records: dict[Name, list[MailHost]] = {}
         self._targets: dict[Name, list[ZoneRecord]] = {}
         self._iprevs: dict[Address, Iprev] = {}
+        # The terms of which domains' SPF records allow an address.
+        self._allowed: dict[Address, dict[tuple[Name, SpfSource], None]] = {}
         # Domains that say of themselves that they take no mail, beside other MX records.
         self._null: set[Name] = set()
         # Names of hosts that mail leaves from, which no change of an MX record helps.
@@ -50,6 +54,9 @@ class MxCures:
                 self._records.setdefault(host.domain, []).append(host)
                 if host.name is not None:
                     self._targets.setdefault(host.name, []).append(mx_record(host))
+            if host.target.term is not None and host.domain is not None:
+                for address in host.target.given:
+                    self._allowed.setdefault(address, {})[host.domain, host.target.term] = None
             self._iprevs.update((address.address, address.iprev) for address in host.addresses)
         self.makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
             "no-such-domain": _no_such_domain,
@@ -175,7 +182,12 @@ class MxCures:
             action = "remove" if others else "replace by a public address"
             record = ZoneRecord(name, rdtype_of(fact.address), fact.address)
             cures.append(Cure(action, record, name))
-        return cures
+        terms = [
+            (domain, term)
+            for domain, term in self._allowed.get(fact.address, ())
+            if not any(_stands_for(term, domain, host) for host in hosts.values())
+        ]
+        return [*cures, *(_spf_term(domain, term) for domain, term in terms[:MOST_IN_LINE])]
 
 
 def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
@@ -185,6 +197,20 @@ def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
         Cure("fix", "the name, if it is misspelt", None),
         Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True),
     ]
+
+
+def _stands_for(source: SpfSource, domain: Name, host: MailHost) -> bool:
+    """Tell whether a term of an SPF record stands for a host, by its name or as one of an MX."""
+    owner = source.domain or domain
+    (term,) = read_spf_record(f"v=spf1 {source.text}", owner)[0]
+    target = term.target or owner
+    of_mx = host.target.role is Role.MX and host.domain == target
+    return (term.name == "a" and target in host.names) or (term.name == "mx" and of_mx)
+
+
+def _spf_term(domain: Name, term: SpfSource) -> Cure:
+    owner = term.domain or domain
+    return Cure("correct", SpfStep("correct", owner, advice=SpfAdvice.CORRECT, term=term), owner)
 
 
 def _null_mx(fact: Subject, _: None) -> list[Cure]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from dns.rdatatype import CNAME, PTR
 
+from reverse_mx.addresses import unusable_as
 from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, instead
 from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, Subject
 from reverse_mx.generic import why_generic
 from reverse_mx.mx_cures import is_good, mx_record
 from reverse_mx.names import Address, Name, is_nobodys, is_related, rdtype_of, reverse_name
-from reverse_mx.text import MOST_IN_LINE, show_name
+from reverse_mx.text import MOST_IN_LINE, in_line, show_name
 
 
 class PtrCures:
@@ -23,11 +24,16 @@ class PtrCures:
     ) -> None:
         """``holders`` are the hosts that have each address."""
         self._holders = holders
-        # What is said in EHLO from an address.
-        self._said: dict[Address, set[Name]] = {}
-        for address in (address for subject in subjects for address in subject.addresses):
-            if address.helo is not None:
-                self._said.setdefault(address.address, set()).add(address.helo.names[0])
+        # Each address as that of a subject, whose claim on its names is what is expected of them.
+        self._facts: dict[Address, list[MailAddress]] = {}
+        # Each sender that says a name in EHLO, with its addresses; each name with those of all.
+        self._senders: dict[tuple[object, Name], list[MailAddress]] = {}
+        self._saying: dict[Name, list[MailAddress]] = {}
+        for fact in (fact for subject in subjects for fact in subject.addresses):
+            self._facts.setdefault(fact.address, []).append(fact)
+            if fact.helo is not None:
+                self._senders.setdefault(_sender(fact), []).append(fact)
+                self._saying.setdefault(fact.helo.names[0], []).append(fact)
         self.makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
             "missing-ptr": self._missing_ptr,
             "unconfirmed-ptr": self._unconfirmed_ptr,
@@ -42,17 +48,63 @@ class PtrCures:
 
     def _best_name(self, fact: MailAddress) -> Optional[Name]:
         """Return the name that an address is best given: the same for all domains that share it."""
-        names = (host.names[-1] for host in self._holders.get(fact.address, ()))
+        said = {_sender(f)[0] for f in self._facts.get(fact.address, ()) if f.helo is not None}
+        names = [
+            host.names[-1]
+            for host in self._holders.get(fact.address, ())
+            # A sender that says another name in EHLO needs none of its own.
+            if not (host.target.role is Role.SENDER and host.name in said)
+        ]
         return next((name for name in names if is_good(name, fact.address)), None)
 
-    def _better(self, fact: MailAddress, action: str = "fix") -> list[Cure]:
-        """Return the PTR record that the address should have."""
-        owner = fact.iprev.owner
+    def _new_names(self, fact: MailAddress) -> list[Name]:
+        """Return the names that an address is best given: one, and what is said there in EHLO."""
         best = self._best_name(fact)
-        record = Cure(action, ZoneRecord(owner, PTR, best or NAME), owner)
-        if best is None and fact.canonical is not None:
-            return [Cure("first", _rename(fact.canonical), None), record]
-        return [record]
+        said = [
+            helo.names[0]
+            for helo in self._helos(fact)
+            if helo.names[0] == helo.names[-1] and is_good(helo.names[0], fact.address)
+        ]
+        return [*dict.fromkeys([*([best] if best is not None else []), *said])]
+
+    def _helos(self, fact: MailAddress) -> list[MailHost]:
+        """Return the names that are said in EHLO at an address, but those of another address."""
+        here = self._facts.get(fact.address, ())
+        return [f.helo for f in here if f.helo is not None and (_leads_back(f) or _is_free(f))]
+
+    def _is_claimed(self, name: Name, fact: MailAddress) -> bool:
+        """Tell whether it is expected of an address, by anybody, to have a name."""
+        return any(name in f.expected for f in self._facts.get(fact.address, ()))
+
+    def _better(self, fact: MailAddress, action: str = "fix") -> list[Cure]:
+        """Return the PTR records that the address should have, and what makes them lead back."""
+        owner = fact.iprev.owner
+        names = self._new_names(fact)
+        there = {name.name for name in fact.iprev.names}
+        lacking: list[Union[Name, str]] = [name for name in names if name not in there]
+        records = [ZoneRecord(owner, PTR, name) for name in lacking or ([] if names else [NAME])]
+        cures = [Cure("add" if n else action, r, owner) for n, r in enumerate(records)]
+        if not names and fact.canonical is not None:
+            rename = _OWN_NAME if fact.helo is not None else _rename(fact.canonical)
+            cures.insert(0, Cure("first", rename, None))
+        forward = [
+            cure
+            for helo in self._helos(fact)
+            if helo.names[0] in names and fact.address not in helo.all_addresses
+            for cure in self._lead_back(helo.names[0], helo.names[0], fact.address)
+        ]
+        return [*forward, *cures]
+
+    def _lead_back(self, said: Name, name: Name, address: Address) -> list[Cure]:
+        """Return what makes a name lead to an address at which that, or an alias, is said in EHLO.
+
+        One that had no address leads to all at which it is said from then on.
+        """
+        facts = self._saying[said]
+        gone = any(map(_is_free, facts))
+        addresses = [address, *(fact.address for fact in facts if gone)]
+        usable = [a for a in dict.fromkeys(addresses) if a == address or not unusable_as(a)]
+        return [_forward(name, a) for a in usable[:MOST_IN_LINE]]
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.iprev.ptr is not None
@@ -68,6 +120,7 @@ class PtrCures:
         return [*self._better(fact), *_remove(fact, fact.iprev.names)]
 
     def _unconfirmed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
+        new = self._new_names(fact)
         # The forward records that would make the PTR names lead back.
         forward = [
             Cure("fix", ZoneRecord(name.canonical, name.forward.question.rdtype, fact.address), of)
@@ -78,22 +131,27 @@ class PtrCures:
             and name.forward.missing
             and is_good(name.name, fact.address)
             and is_good(of, fact.address)
+            and name.name not in new
         ]
-        mended = [*self._better(fact), *_remove(fact, fact.iprev.names)]
+        # What is said in EHLO has its own cure if it is another address's name.
+        others = [name for name in fact.iprev.names if name.name not in new]
+        mended = [*self._better(fact), *_remove(fact, others)]
         single = (n.name for n in fact.iprev.names if len(n.name.labels) == 2)
         if not all(map(is_nobodys, single)):
             mended.insert(0, Cure("hint", _ROUTER, None))
-        if self._best_name(fact) is None and forward:
+        if not new and forward:
             return [*forward, *instead(mended)]
         return [*mended, *(cure._replace(instead=True) for cure in forward)]
 
     def _mixed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
-        said = self._said.get(fact.address, set())
-        gone = [n for n in fact.iprev.refuted if n.forward is not None and n.forward.missing]
-        kept = [n for n in gone if n.name in said and is_good(n.canonical)]
-        own = [ZoneRecord(n.canonical, rdtype_of(fact.address), fact.address) for n in kept]
+        said = [name for name in fact.iprev.refuted if self._is_claimed(name.name, fact)]
+        # The canonical name of an alias is another host's.
+        own = [n for n in said if n.canonical == n.name and is_good(n.name, fact.address)]
+        kept = [n for n in own if n.forward is not None and n.forward.missing]
         others = [name for name in fact.iprev.refuted if name not in kept]
-        return [*(Cure("add", r, r.owner) for r in own), *_remove(fact, others)]
+        say = [cure for n in said if n not in kept for cure in self._say(fact, n.name)[:1]]
+        back = [cure for n in kept for cure in self._lead_back(n.name, n.name, fact.address)]
+        return [*say, *back, *_remove(fact, others)]
 
     def _name_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         holders = self._holders.get(fact.address, ())
@@ -104,24 +162,40 @@ class PtrCures:
             return self._as_well(fact, taken[0])
         # Another host may well have this address and be named so.
         wanted = self._better(fact, "fix, unless the other name is wanted")
-        return [*wanted, *_remove(fact, fact.iprev.names, "in place of")]
+        new, owner, own = self._new_names(fact), fact.iprev.owner, fact.canonical
+        if new and own is not None and {*new}.isdisjoint(fact.expected):
+            if not is_good(own, fact.address):
+                return [Cure("fix", _rename(own), owner)]
+            wanted.append(Cure("add", ZoneRecord(owner, PTR, own), owner))
+        others = [name for name in fact.iprev.names if not self._is_claimed(name.name, fact)]
+        return [*wanted, *_remove(fact, others, "in place of")]
+
+    def _say(self, fact: MailAddress, said: Name) -> list[Cure]:
+        """Return what could be said in EHLO in place of a name that is said at an address."""
+        names = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
+        names.sort(key=lambda name: not is_good(name, fact.address))
+        here = (f for f in self._facts.get(fact.address, ()) if f.helo and f.helo.name == said)
+        for other in (other for f in here for other in self._senders[_sender(f)]):
+            sound = {name.name for name in other.iprev.names if name.confirms(other.address)}
+            names = [name for name in names if name in sound]
+        return [_in_ehlo(name) for name in names]
 
     def _fits_without(self, fact: MailAddress, old: Name, new: Sequence[Name]) -> bool:
-        """Tell whether each domain that a PTR name fits is left one after a change of them."""
+        """Tell whether everybody whom a PTR name fits is left one after a change of them."""
         names = {name.name for name in fact.iprev.names}
         left = (names - {old}) | set(new)
-        own: dict[Optional[Name], set[Name]] = {}
-        for host in self._holders.get(fact.address, ()):
-            own.setdefault(host.domain, set()).update(host.names)
-        return not any(names & hosts and not left & hosts for hosts in own.values())
+        claims = (set(f.expected) for f in self._facts.get(fact.address, ()))
+        return not any(names & claim and not left & claim for claim in claims)
 
     def _as_well(self, fact: MailAddress, other: MailHost) -> list[Cure]:
         """Return what makes up for a host at an address that is named after another host."""
         own = [host for host in self._holders[fact.address] if host.name == fact.host]
-        mx = [mx_record(host) for host in own if host.target.role is Role.MX]
         alike = {frozenset(host.all_addresses) for host in [*own, other]}
-        if mx and other.name is not None and not other.aliases and len(alike) == 1:
-            return [c for r in mx for c in in_place_of(r, r._replace(data=other.name))]
+        # A host that sends has its name from elsewhere than an MX record.
+        receives = all(host.target.role is Role.MX for host in own)
+        if receives and other.name is not None and not other.aliases and len(alike) == 1:
+            records = map(mx_record, own)
+            return [c for r in records for c in in_place_of(r, r._replace(data=other.name))]
         if fact.canonical is not None and is_good(fact.canonical, fact.address):
             owner = fact.iprev.owner
             return [Cure("add", ZoneRecord(owner, PTR, fact.canonical), owner)]
@@ -129,32 +203,56 @@ class PtrCures:
 
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.helo is not None
-        assert fact.helo.name is not None
-        said, name, owner = fact.helo.name, fact.helo.names[-1], fact.iprev.owner
-        hosts = [host for host in self._holders.get(fact.address, ()) if not host.is_helo]
-        others = [*dict.fromkeys(host.names[-1] for host in hosts if said not in host.names)]
-        cures = []
-        gone = all(answer.missing for answer in fact.helo.answers)
-        leads_back = fact.helo_leads_back and not gone
-        if not leads_back and is_good(name, fact.address):
-            cures.append(Cure("add", ZoneRecord(name, rdtype_of(fact.address), fact.address), name))
-        if not fact.helo_is_ptr and is_good(said, fact.address) and (leads_back or cures):
-            cures.append(Cure("fix", ZoneRecord(owner, PTR, said), owner))
-            # Mail hosts at the address keep a name of their own.
-            cures += [Cure("add", ZoneRecord(owner, PTR, n), owner) for n in others[:MOST_IN_LINE]]
-            cures += _remove(fact, fact.iprev.names, "in place of")
-        sound = [other.name for other in fact.iprev.names if other.confirms(fact.address)]
-        # It is to be the name of the host itself (RFC 5321, 2.3.5).
-        alias = name != said and is_good(name, fact.address)
-        sound = sound or [name] * alias
-        # Postfix: smtp_helo_name; Exim: helo_data of the transport.
-        say = [Cure("fix", f"have the host say {show_name(n)} in EHLO", owner) for n in sound[:1]]
-        nameless = [n for n in others if not is_good(n, fact.address)]
+        said, name = fact.helo.names[0], fact.helo.names[-1]
+        others = [f for f in self._facts[fact.address] if f.expected[:1] != (said,)]
+        nameless = [
+            f.canonical
+            for f in others
+            if f.canonical is not None and f.helo is None and not is_good(f.canonical, fact.address)
+        ]
+        say = self._say(fact, said)[:1]
         if nameless and not say:
-            return [Cure("fix", _rename(nameless[0]), owner)]
-        taken = any(n in host.names for n in sound for host in hosts)
-        first = taken or nameless or alias
-        return [*say, *instead(cures)] if first else [*cures, *instead(say)]
+            return [Cure("fix", _rename(nameless[0]), fact.iprev.owner)]
+        cures = self._named_after_ehlo(fact, others)
+        if not say and not cures:
+            return [Cure("fix", _OWN_NAME, None)]
+        sound = [other.name for other in fact.iprev.names if other.confirms(fact.address)]
+        taken = any(n in f.expected for n in sound for f in others)
+        first = taken or nameless or name != said
+        return [*say, *instead(cures)] if first and say else [*cures, *instead(say)]
+
+    def _named_after_ehlo(self, fact: MailAddress, others: Sequence[MailAddress]) -> list[Cure]:
+        """Return what gives an address the name that is said in EHLO, [] if it cannot have it."""
+        assert fact.helo is not None
+        said, name, owner = fact.helo.names[0], fact.helo.names[-1], fact.iprev.owner
+        leads_back = _leads_back(fact)
+        alias = name != said
+        if not is_good(name, fact.address) or (alias and not leads_back and not _is_free(fact)):
+            return []
+        elsewhere = [f for f in self._senders[_sender(fact)] if f is not fact]
+        if alias and any(name not in {n.name for n in f.iprev.names} for f in elsewhere):
+            return []
+        # It is to be the name of the host itself (RFC 5321, 2.3.5).
+        cures = [_in_ehlo(name)] if alias else []
+        if not leads_back:
+            cures += self._lead_back(said, name, fact.address)
+        names = {other.name for other in fact.iprev.names}
+        if name not in names:
+            cures.append(Cure("fix", ZoneRecord(owner, PTR, name), owner))
+        if alias or not fact.helo_is_ptr:
+            # Who else is at the address keeps a name of their own.
+            kept = {name, *(n for n in names for f in others if n in f.expected)}
+            lacking = [
+                f.canonical
+                for f in others
+                if f.canonical is not None and kept.isdisjoint(f.expected)
+                if f.helo is None or _leads_back(f)
+            ]
+            added = [n for n in dict.fromkeys(lacking) if is_good(n, fact.address)]
+            cures += [Cure("add", ZoneRecord(owner, PTR, n), owner) for n in added[:MOST_IN_LINE]]
+            old = [other for other in fact.iprev.names if other.name not in kept]
+            cures += _remove(fact, old, "in place of")
+        return cures
 
     def _unwanted_ptr(self, fact: MailAddress, name: PtrName) -> list[Cure]:
         good = [
@@ -164,9 +262,9 @@ class PtrCures:
         ]
         if good and self._fits_without(fact, name.name, ()):
             return _remove(fact, [name])
-        best = self._best_name(fact)
-        lost = best is not None and not self._fits_without(fact, name.name, (best,))
-        if lost or best in good or (best is None and fact.canonical is not None):
+        new = self._new_names(fact)
+        lost = not self._fits_without(fact, name.name, new)
+        if lost or not {*new}.isdisjoint(good) or (not new and fact.canonical is not None):
             return [Cure("fix", _rename(name.name), fact.iprev.owner)]
         return [*self._better(fact), *_remove(fact, [name], "in place of")]
 
@@ -190,10 +288,41 @@ class PtrCures:
 
 _ROUTER = "a router's resolver, or a split view, gives such names: -s asks another"
 
+_OWN_NAME = "give the host a name of its own, in its address and PTR records and in EHLO"
+
 
 def _rename(name: Name) -> str:
     how = "without an underscore" if b"_" in b"".join(name.labels) else "after its task"
     return f"name the host {how} in its MX, address and PTR records"
+
+
+def _sender(fact: MailAddress) -> tuple[object, Name]:
+    """Return who says which name in EHLO."""
+    assert fact.helo is not None
+    return fact.host or fact.address, fact.helo.names[0]
+
+
+def _leads_back(fact: MailAddress) -> bool:
+    """Tell whether what is said in EHLO leads to the address, for all that is known."""
+    assert fact.helo is not None
+    own = [a for a in fact.helo.answers if a.question.rdtype == rdtype_of(fact.address)]
+    return any(answer.failed or fact.address in answer.addresses for answer in own)
+
+
+def _is_free(fact: MailAddress) -> bool:
+    """Tell whether what is said in EHLO is no other host's either, as it leads nowhere."""
+    assert fact.helo is not None
+    asked = {answer.question.rdtype for answer in fact.helo.answers}
+    return rdtype_of(fact.address) in asked and all(a.missing for a in fact.helo.answers)
+
+
+def _forward(name: Name, address: Address) -> Cure:
+    return Cure("add", ZoneRecord(name, rdtype_of(address), address), name)
+
+
+def _in_ehlo(name: Name) -> Cure:
+    # Postfix: smtp_helo_name; Exim: helo_data of the transport.
+    return Cure("fix", f"have the host say {show_name(name)} in EHLO", None)
 
 
 def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove") -> list[Cure]:
@@ -202,6 +331,8 @@ def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove")
         Cure(action, ZoneRecord(owner, PTR, name.name), owner) for name in names[:MOST_IN_LINE]
     ]
     if len(names) > MOST_IN_LINE:
-        more = len(names) - MOST_IN_LINE
-        cures.append(Cure(action, f"{more} more PTR records of {show_name(owner)}", owner))
+        more = f"{len(names) - MOST_IN_LINE} more PTR records of {show_name(owner)}"
+        kept = [show_name(name.name) for name in fact.iprev.names if name not in names]
+        but = f", all but {in_line(kept, ', ')}" if kept else ""
+        cures.append(Cure(action, more + but, owner))
     return cures

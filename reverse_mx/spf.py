@@ -186,8 +186,12 @@ class SpfWalk:
         return allowed
 
     async def _mail_hosts(self) -> int:
-        """Return how many hosts the domain's own MX gives, which is asked for in any case."""
-        return len(_exchanges(await self._lookups.ask(self._domain, MX)))
+        """Return how many hosts "mx" would stand for, 0 if too many of them have no address."""
+        mx, *answers = await self._look_up("mx", self._domain)
+        void = [answer.question.rdtype for answer in answers if answer.missing]
+        if all(void.count(rdtype) > MOST_SPF_VOIDS for rdtype in self._rdtypes):
+            return 0
+        return len(_exchanges(mx))
 
     async def _spans(self, term: SpfTerm, chain: Chain, domain: Name) -> Spans:
         """Return what a term of a domain's record fits, whatever its qualifier."""

@@ -171,7 +171,9 @@ def _voids(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
     own = [term for term in read_spf_record(text, name)[0] if _is_void(facts, term)]
     rest = without(text, name, lambda term: term.text in [one.text for one in own])
     if error.family:
-        rest = in_order(text, name)
+        # The networks come first then, but hosts stay among those that are void.
+        hosts = any(a.version == error.family for own in _listed(facts, text).values() for a in own)
+        rest = None if hosts else in_order(text, name)
     enough = error.family or error.number - len(own) <= MOST_SPF_VOIDS
     advice = SpfStep("fix", owner, advice=SpfAdvice.FEWER_VOIDS)
     return [SpfStep("fix", owner, rest)] if enough and rest is not None else [advice]

@@ -804,8 +804,8 @@ add: out.example.com. A 192.0.2.40
 in: zone example.com, see above
 fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
 in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
-or fix: have the host say old.example.net in EHLO
-{THEIRS}""",
+{THEIRS}or fix: have the host say old.example.net in EHLO
+""",
             id="helo-without-an-address-gets-one",
         ),
         pytest.param(
@@ -819,7 +819,8 @@ or fix: have the host say old.example.net in EHLO
             "helo-mismatch",
             f"""\
 fix: have the host say old.example.net in EHLO
-or fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+or fix: have the host say mx.example.com in EHLO
+fix: 40.2.0.192.in-addr.arpa. PTR mx.example.com.
 in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
 {THEIRS}""",
             id="helo-is-to-be-no-alias",
@@ -881,6 +882,138 @@ in: zone example.net, contact dns@example.net
 or correct: example.com. MX 10 mail.gone.example.net.
 {OURS}""",
             id="record-of-two-domains-is-named-once",
+        ),
+        pytest.param(
+            """
+            out.example.com. CNAME gone.example.com.
+            out.example.net. A 192.0.2.40
+            192.0.2.40 PTR out.example.com.
+            192.0.2.40 PTR old.example.com.
+            old.example.com. A 192.0.2.40
+            """,
+            ("--sender", "out.example.net", "192.0.2.40=out.example.com"),
+            "name-mismatch",
+            """\
+fix, unless the other name is wanted: 40.2.0.192.in-addr.arpa. PTR out.example.net.
+in place of: 40.2.0.192.in-addr.arpa. PTR old.example.com.
+in: zone 2.0.192.in-addr.arpa, see above
+""",
+            id="name-that-is-said-in-ehlo-stays",
+        ),
+        pytest.param(
+            """
+            example.com. MX 10 mx.example.com.
+            mx.example.com. A 192.0.2.25
+            out.example.com. A 192.0.2.25
+            192.0.2.25 PTR out.example.com.
+            """,
+            ("-d", "example.com", "--sender", "mx.example.com", "192.0.2.25=out.example.com"),
+            "name-mismatch",
+            f"add: 25.2.0.192.in-addr.arpa. PTR mx.example.com.\n{THEIRS}",
+            id="host-that-sends-too-needs-its-name",
+        ),
+        pytest.param(
+            """
+            out.example.com. CNAME mx.example.com.
+            mx.example.com. AAAA 2001:db8::25
+            192.0.2.40 PTR out.example.com.
+            192.0.2.40 PTR real.example.com.
+            real.example.com. A 192.0.2.40
+            """,
+            ("--sender", "192.0.2.40=out.example.com"),
+            "mixed-ptr",
+            f"""\
+fix: have the host say real.example.com in EHLO
+remove: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+{THEIRS}""",
+            id="another-host-gets-no-address-for-its-alias-in-ehlo",
+        ),
+        pytest.param(
+            """
+            192.0.2.40 PTR out.example.com.
+            192.0.2.41 PTR old.example.com.
+            old.example.com. A 192.0.2.41
+            host.example.com. A 192.0.2.40
+            host.example.com. A 192.0.2.41
+            """,
+            ("--sender", "host.example.com=out.example.com"),
+            "unconfirmed-ptr",
+            f"""\
+add: out.example.com. A 192.0.2.40
+add: out.example.com. A 192.0.2.41
+{OURS}""",
+            id="name-in-ehlo-leads-to-all-addresses-of-its-host",
+        ),
+        pytest.param(
+            "",
+            ("--sender", "192.0.2.40=out.example.com"),
+            "missing-ptr",
+            f"""\
+add: out.example.com. A 192.0.2.40
+{OURS}fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+{THEIRS}""",
+            id="address-is-given-the-name-in-ehlo",
+        ),
+        pytest.param(
+            """
+            out.example.com. CNAME mx.example.com.
+            mx.example.com. A 198.51.100.1
+            """,
+            ("--sender", "192.0.2.40=out.example.com"),
+            "missing-ptr",
+            f"""\
+first: give the host a name of its own, in its address and PTR records and in EHLO
+fix: 40.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.
+{THEIRS}""",
+            id="alias-of-another-host-is-no-name-for-an-address",
+        ),
+        pytest.param(
+            """
+            192.0.2.40 PTR mx2.example.com.
+            192.0.2.40 PTR old.example.com.
+            mx2.example.com. A 192.0.2.40
+            out.example.com. A 192.0.2.40
+            """,
+            ("--sender", "mx2.example.com", "192.0.2.40=out.example.com"),
+            "helo-mismatch",
+            """\
+fix: have the host say mx2.example.com in EHLO
+or fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+in place of: 40.2.0.192.in-addr.arpa. PTR old.example.com.
+in: zone 2.0.192.in-addr.arpa, see above
+""",
+            id="name-of-another-sender-stays-beside-that-in-ehlo",
+        ),
+        pytest.param(
+            """
+            example.com. MX 10 mail.example.com.
+            mail.example.com. A 192.0.2.25
+            192.0.2.25 PTR mail.example.com.
+            example.com. TXT "v=spf1 mx ip4:127.0.0.1 -all"
+            """,
+            ("-d", "example.com", "--spf"),
+            "unusable-address",
+            f"correct: ip4:127.0.0.1 in the TXT record of example.com\n{OURS}",
+            id="unusable-address-that-spf-allows",
+        ),
+        pytest.param(
+            f"""
+            {MAIL}
+            192.0.2.25 PTR mail.example.com.
+            {
+                "".join(
+                    f'''
+            192.0.2.25 PTR h{n}.example.com.'''
+                    for n in range(6)
+                )
+            }
+            """,
+            ("-d", "example.com"),
+            "mixed-ptr",
+            "".join(f"remove: 25.2.0.192.in-addr.arpa. PTR h{n}.example.com.\n" for n in range(4))
+            + "remove: 2 more PTR records of 25.2.0.192.in-addr.arpa, all but mail.example.com\n"
+            + THEIRS,
+            id="those-that-stay-of-many-names",
         ),
     ],
 )

@@ -1,13 +1,15 @@
 """What the advice promises: followed to the letter it mends the finding and does no harm.
 
-Zones are made up, the same ones in every run of ``make test``. The first cure of each problem is
-applied as it is printed, then the plugin is run again: the problem is gone, and none that is as bad
-has come. ``python -m tests.scenarios.test_cures 1000`` tries so many others.
+Zones are made up, the same ones in every run of ``make test``. Each cure of each problem is applied
+as it is printed, the first and those that are offered in its place; then the plugin is run again:
+the problem is gone, and none that is as bad has come. ``python -m tests.scenarios.test_cures 1000``
+tries so many others.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import ipaddress
 import itertools
 import random
@@ -27,26 +29,56 @@ from tests.helpers.plugin import InProcess
 Zone = dict[tuple[str, str], list[str]]
 
 WORST_FIRST = ["CRITICAL", "WARNING", "UNKNOWN", "OK"]
-DOMAINS = ["example.com.", "example.net.", "host.example.org."]
+IDN = "xn--bcher-kva.example."
+DOMAINS = ["example.com.", "example.net.", "host.example.org.", "sub.example.com.", IDN]
 HOSTS = ["mail.example.com.", "mx2.example.com.", "h192-0-2-1.example.com.", "a_b.example.com."]
+HOSTS += ["mx.sub.example.com.", f"mail.{IDN}"]
 OTHERS = ["www.example.net.", "mail.example.net.", "192-0-2-2.dyn.isp.example."]
-ALIASES = ["alias.example.com.", "alias.example.net."]
+OTHERS += ["pool-7.example.net."]
+ALIASES = ["alias.example.com.", "alias.example.net.", f"alias.{IDN}"]
 BROKEN = [
     *(r"mail.example.com\,.", "mail:25.", r"10\032mail.example.com.", "-mail.example.com."),
     *("192.0.2.1.", ".", "localhost.", "mail.", "mail.example.com.example.com."),
     *("gone.example.com.", "mail.gone.example.", "mail.local.", "mx.invalid."),
+    *(
+        f"mail.{IDN}{IDN}",
+        "mail.example.net.example.net.",
+        "2001:db8::1.",
+        "1.0.0.127.in-addr.arpa.",
+    ),
 ]
-SENDERS = ["192.0.2.1=mail.example.com", "192.0.2.2=alias.example.net", "mx2.example.com"]
+NULL_MX = [["0 ."], ["10 ."], ["0 .", "1 ."], ["5 .", "10 ."], ["0 .", "10 mail.example.com."]]
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "198.51.100.3", "10.0.0.1", "127.0.0.1", "100.64.0.1"]
 ADDRESSES6 = ["2001:db8::1", "2001:db8::2", "::ffff:192.0.2.1", "fec0::1", "64:ff9b::c000:201"]
 PTR_NAMES = [*HOSTS, *OTHERS, *ALIASES, "-x.example.com.", ".", "gone.example.com.", "localhost."]
-ZONES = [
+SPF = [
+    ["v=spf1 mx -all"],
+    ["v=spf1 a mx:example.net ip4:192.0.2.2 ~all"],
+    ["v=spf1 ipv4:192.0.2.1 a:192.0.2.2 include:example.net -all"],
+    ["v=spf1 redirect:example.net"],
+    [r"v=spf1 mx \226\128\147all"],
+    ["v=spf1 mx include:gone.example.com a:www.example.net -all"],
+    ["v=spf1 mx", "v=spf1 ip4:198.51.100.3 ~all"],
+    ["spf1 mx -all"],
+    ["v=spf1mx a -all"],
+    ["v=spf1 include:example.com ~all"],
+    ["v=spf1 a:gone.example.com mx:gone.example.net exists:x.gone.example a -all"],
+    [f"v=spf1 {' '.join(f'a:h{n}.example.net' for n in range(11))} mx -all"],
+    [f"v=spf1 {' '.join(f'include:{d[:-1]}' for d in DOMAINS)} -all"],
+    ["v=spf1 ptr ip4:10.0.0.1/33 mx:alias.example.com//64 -all"],
+    ["v=spf1 mx redirect=example.net redirect=example.com"],
+]
+SERVERS_OF = [
     *("com.", "net.", "org.", "example."),
     *(f"example.{top}." for top in ("com", "net", "org")),
+    *("isp.example.", IDN, "2.0.192.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."),
 ]
-ZONES += ["isp.example."]
+ARGUMENTS = [[], [], [], ["-4"], ["-6"], ["--spf"], ["--spf"], ["--spf"]]
 
-RECORD = re.compile(r"([a-z ,]+): (\S+) (A|AAAA|MX|PTR|CNAME) (.+)")
+RECORD = re.compile(r"([a-z0-9 ,]+): (\S*\.) (A|AAAA|MX|PTR|CNAME|TXT) (.+)")
+MORE = re.compile(r"[a-z ]+: \d+ more PTR records of (\S+?)(?:, all but (.*))?")
+SAY = re.compile(r"fix: have the host say (\S+) in EHLO")
+ACTION = re.compile(r"(fix|add|remove|correct|replace|in place of)[^:]*: ")
 REMOVES = ("remove", "in place of", "correct or remove")
 
 
@@ -64,20 +96,40 @@ def address_of(owner: str, zone: Zone) -> ipaddress.IPv4Address | ipaddress.IPv6
     return ipaddress.ip_address(":".join(digits[at : at + 4] for at in range(0, 32, 4)))
 
 
-def made_up(rng: random.Random) -> Zone:
-    """Domains with hosts and addresses in common, and what is commonly wrong with such."""
+def addresses_of(host: str, zone: Zone) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Return the addresses of a host, or the address itself."""
+    with contextlib.suppress(ValueError):
+        return [ipaddress.ip_address(host)]
+    for _ in range(9):
+        host = zone.get((host, "CNAME"), [host])[0]
+    data = [*zone.get((host, "A"), []), *zone.get((host, "AAAA"), [])]
+    return [*map(ipaddress.ip_address, data)]
+
+
+class Made(NamedTuple):
+    """What is made up: a zone, what its server fails at, and what is asked about."""
+
+    zone: Zone
+    faults: list[str]
+    domains: list[str]
+    senders: list[str]
+    options: list[str]
+
+
+def made_up(rng: random.Random) -> Made:
+    """Domains and senders with hosts and addresses in common, and what is commonly wrong there."""
 
     def some(of: list[str], most: int = 3) -> list[str]:
         return rng.sample(of, rng.randint(0, min(most, len(of))))
 
     zone: Zone = {}
     for domain in DOMAINS:
-        targets = rng.choice(
-            [some(HOSTS[:2]), some([*HOSTS, *OTHERS, *ALIASES]), some(BROKEN + HOSTS)]
-        )
+        kinds = [HOSTS[:2], [*HOSTS, *OTHERS, *ALIASES], BROKEN + HOSTS]
+        targets = some(rng.choice(kinds))
         records = [f"{rng.choice([0, 1, 10, 20])} {target}" for target in targets]
-        zone[domain, "MX"] = [*records, *(f"30 {target}" for target in some(targets, 1))]
-        zone[domain, "TXT"] = ["here"]
+        records += [f"30 {target}" for target in some(targets, 1)]
+        zone[domain, "MX"] = rng.choice([records] * 7 + [rng.choice(NULL_MX)])
+        zone[domain, "TXT"] = ["here", *rng.choice([*SPF, []])]
         zone[domain, "A"] = rng.choice([[], some(ADDRESSES, 1)])
     for host in [*HOSTS, *OTHERS, "localhost."]:
         zone[host, "A"] = rng.choice([some(ADDRESSES[:2], 2), some(ADDRESSES, 2)])
@@ -96,7 +148,15 @@ def made_up(rng: random.Random) -> Zone:
     if rng.random() < 0.15:
         zone = {question: data for question, data in zone.items() if question[0] != DOMAINS[2]}
         zone[DOMAINS[2], "CNAME"] = [rng.choice(["example.com.", "www.example.net."])]
-    return {question: data for question, data in zone.items() if data}
+    zone = {question: data for question, data in zone.items() if data}
+    faults = [f"! {name} {rdtype} rcode SERVFAIL" for name, rdtype in rng.sample([*zone], 1)]
+    senders = [
+        f"{of}={name}" if rng.random() < 0.6 else of
+        for of in some([*ADDRESSES[:4], *ADDRESSES6[:2], *HOSTS, *OTHERS, *ALIASES], 4)
+        for name in rng.sample([*HOSTS, *OTHERS, *ALIASES], 1)
+    ]
+    domains = rng.sample(DOMAINS, rng.randint(1, 3))
+    return Made(zone, faults * (rng.random() < 0.15), domains, senders, rng.choice(ARGUMENTS))
 
 
 IPAddress = (ipaddress.IPv4Address, ipaddress.IPv6Address)
@@ -120,20 +180,35 @@ class Advised(NamedTuple):
     text: str
     lines: list[str]
 
+    @property
+    def about(self) -> tuple[str, str]:
+        """The finding, and the address, host or domain that it is about."""
+        return self.finding, self.subject
 
-def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
-    """Return the problems of the domains of a zone, and what hosts and addresses were checked."""
-    lines = [f"{name} {rdtype} {data}\n" for (name, rdtype), all_ in zone.items() for data in all_]
-    lines += [f"{apex} SOA ns.{apex} dns.{apex} 1 3600 600 86400 60\n" for apex in ZONES]
-    with NameServer("".join(lines)) as server:
-        output = InProcess().ask(server, "-v", "-d", *DOMAINS, "--sender", *SENDERS)
+    @property
+    def exactly(self) -> tuple[str, str]:
+        """What of an address's is wrong: as whose, and which name; each error of an SPF record."""
+        return self.finding, re.split(r" has (?:\d+ )?PTR | in EHLO", self.text)[0]
+
+
+def problems(made: Made) -> tuple[list[Advised], set[str]]:
+    """Return the problems of what is made up, and what hosts and addresses were checked."""
+    lines = [*made.faults]
+    for (name, rdtype), all_ in made.zone.items():
+        lines += [f"{name} {rdtype} {strings(d) if rdtype == 'TXT' else d}" for d in all_]
+    lines += [f"{apex} SOA ns.{apex} dns.{apex} 1 3600 600 86400 60" for apex in SERVERS_OF]
+    senders = ["--sender", *made.senders] if made.senders else []
+    with NameServer("\n".join(lines)) as server:
+        output = InProcess().ask(server, "-v", "-d", *made.domains, *senders, *made.options)
     assert output.stderr == ""
     found: list[Advised] = []
     for line in output.stdout.splitlines()[1:]:
-        head = re.match(r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+|\d+ [a-z ]+): )?(.*)", line)
+        head = re.match(
+            r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+(?: \([^ ]+\))?|\d+ [a-z ]+): )?(.*)", line
+        )
         if head:
             subject = re.sub(r"^(MX target|[A-Z]+ lookup of) ", "", head[4]).split()[0]
-            whose = "" if isinstance(same(subject), IPAddress) else head[3]
+            whose = "" if "." in subject or ":" in subject else head[3]
             found.append(Advised(head[1], head[2], f"{whose} {subject}", head[4], []))
         elif not line.startswith(" "):
             break
@@ -145,11 +220,13 @@ def problems(zone: Zone) -> tuple[list[Advised], set[str]]:
 
 
 class Patient:
-    """A zone that cures are applied to."""
+    """A zone that cures are applied to, and the senders, which may say another name in EHLO."""
 
-    def __init__(self, zone: Zone) -> None:
-        self.zone = {question: [*data] for question, data in zone.items()}
-        used = {data for all_ in zone.values() for data in all_}
+    def __init__(self, made: Made) -> None:
+        self.zone = {question: [*data] for question, data in made.zone.items()}
+        self.senders = [*made.senders]
+        self._added: set[tuple[str, str, str]] = set()
+        used = {data for all_ in made.zone.values() for data in all_}
         numbers = itertools.count(10)
         addresses = (f"203.0.{113 + n // 250}.{n % 250}" for n in numbers)
         self._addresses = (address for address in addresses if address not in used)
@@ -157,6 +234,7 @@ class Patient:
     def add(self, owner: str, rdtype: str, data: str) -> None:
         records = self.zone.setdefault((owner.lower(), rdtype), [])
         records += [data] if data not in records else []
+        self._added.add((owner.lower(), rdtype, data))
 
     def remove(self, owner: str, rdtype: str, data: str) -> None:
         records = self.zone.get((owner.lower(), rdtype), [])
@@ -179,15 +257,42 @@ class Patient:
         self.add(name, "AAAA" if ":" in address else "A", address or self.address(name))
         return name
 
-    def take(self, advised: Advised) -> bool:
-        """Apply the first cure of a problem; return whether there is one."""
+    def say(self, advised: Advised, name: str) -> None:
+        """Have senders at the address of a problem say another name in EHLO."""
+        address = ipaddress.ip_address(advised.subject.split()[-1])
+        said = re.search(r" says (?:\S+ \()?([^ )]+)\)? in EHLO", advised.text)
+
+        def is_meant(of: str, old: str) -> bool:
+            old_fits = address in addresses_of(absolute(old), self.zone)
+            right = old == said[1] if said else not old_fits
+            return right and address in addresses_of(of, self.zone)
+
+        pairs = [sender.partition("=") for sender in self.senders]
+        meant = [bool(old) and is_meant(of, old.rstrip(".")) for of, _, old in pairs]
+        assert any(meant), "nobody says that"
+        self.senders = [
+            f"{of}={name}" if is_one else of + equals + old
+            for (of, equals, old), is_one in zip(pairs, meant)
+        ]
+
+    def take(self, advised: Advised, way: list[str]) -> bool:
+        """Apply what is said to be done about a problem; return whether that is anything."""
         taken = False
-        for line in advised.lines:
+        for line in way:
             record = RECORD.fullmatch(line)
-            if line.startswith("or ") and taken:
-                break
+            more, say = MORE.fullmatch(line), SAY.fullmatch(line)
+            if more:
+                key = more[1].lower() + ".", "PTR"
+                kept = [*map(absolute, (more[2] or ".").split(", "))]
+                kept += [data for data in self.zone[key] if (*key, data) in self._added]
+                self.zone[key] = [data for data in self.zone[key] if data in kept]
+            if say:
+                self.say(advised, say[1])
+                taken = True
             if record is None:
-                if not taken and line.startswith("fix:"):
+                # What a host is named by other records than those below is in words.
+                unnamed = line.startswith("first") and advised.finding == "name-mismatch"
+                if unnamed or (ACTION.match(line) and not more and not say):
                     return False
                 continue
             action, owner, rdtype, data = record.groups()
@@ -195,6 +300,10 @@ class Patient:
             if action.startswith(REMOVES):
                 self.remove(owner, rdtype, data)
                 continue
+            if rdtype == "TXT":
+                texts = self.zone.get((owner.lower(), rdtype), [])
+                self.zone[owner.lower(), rdtype] = [text for text in texts if "spf" not in text]
+                data = data.strip('"').replace('" "', "")
             if action.startswith(("replace", "correct")):
                 self.remove(owner, rdtype, data)
                 data = "10 NAME-OF-THE-HOST." if rdtype == "MX" else "ADDRESS-OF-THE-HOST"
@@ -207,40 +316,64 @@ class Patient:
         return taken
 
 
-def harm(zone: Zone) -> Iterator[tuple[str, str]]:
+def absolute(name: str) -> str:
+    return name.rstrip(".") + "."
+
+
+def strings(text: str) -> str:
+    """Return a text as the strings of a TXT record."""
+    return " ".join(f'"{text[at : at + 200]}"' for at in range(0, len(text), 200))
+
+
+def ways(advised: Advised) -> Iterator[tuple[str, list[str]]]:
+    """Yield what the ways to mend a problem are called, and what is to be done in each."""
+    starts = [0, *(n for n, line in enumerate(advised.lines) if line.startswith("or ") and n)]
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(advised.lines)])):
+        lines = [line.removeprefix("or ") for line in advised.lines[start:end]]
+        yield f"{advised.finding}{', another way,' * (number > 0)}", lines
+
+
+def harm(made: Made) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the advice for a zone, by kind, or "" for each cure that is good."""
-    before, seen = problems(zone)
-    known = {(problem.finding, problem.subject) for problem in before}
+    before, seen = problems(made)
     for problem in before:
-        patient = Patient(zone)
-        try:
-            if not patient.take(problem):
-                yield f"{problem.finding} has no record", f"{problem}"
-                continue
-        except AssertionError as wrong:
-            yield f"{problem.finding} cannot be applied", f"{wrong}: {problem}\n{zone}"
-            continue
-        after, _ = problems(patient.zone)
-        story = f"{problem.text}\n  {problem.lines}\n{zone}\n{patient.zone}\nafter: {after}"
-        same = [[p[1:4] for p in found].count(problem[1:4]) for found in (before, after)]
-        if same[1] >= same[0]:
-            yield f"{problem.finding} stays", story
-        # What comes to light as it is checked only now was wrong before.
-        new = [p for p in after if (p.finding, p.subject) not in known]
-        new = [p for p in new if p.subject.split()[-1].strip(",") in seen]
-        # Nor is it harm where something worse was that is gone.
-        left = {(p.finding, p.subject) for p in after}
-        gone = [p for p in before if (p.finding, p.subject) not in left]
-        new = [p for p in new if not any(is_about(p, g) and is_worse(g, p) for g in gone)]
-        worse = [p for p in new if WORST_FIRST.index(p.state) <= WORST_FIRST.index(problem.state)]
-        for p in worse:
-            yield f"{problem.finding} makes {p.finding}", story
-        yield "", ""
+        for name, way in ways(problem):
+            yield from harm_of(made, before, seen, problem, name, way)
+
+
+def harm_of(
+    made: Made, before: list[Advised], seen: set[str], problem: Advised, name: str, way: list[str]
+) -> Iterator[tuple[str, str]]:
+    patient = Patient(made)
+    known = {p.about for p in before}
+    try:
+        if not patient.take(problem, way):
+            yield f"{name} has no record", f"{problem}"
+            return
+    except AssertionError as wrong:
+        yield f"{name} cannot be applied", f"{wrong}: {problem}\n{made}"
+        return
+    after, _ = problems(made._replace(zone=patient.zone, senders=patient.senders))
+    story = f"{problem.text}\n  {way}\n{made}\n{patient.zone}\nafter: {after}"
+    times = [[p.exactly for p in found].count(problem.exactly) for found in (before, after)]
+    if times[1] >= times[0]:
+        yield f"{name} stays", story
+    # What comes to light as it is checked only now was wrong before.
+    new = [p for p in after if p.about not in known]
+    new = [p for p in new if p.subject.split()[-1].strip(",") in seen]
+    # Nor is it harm where something worse was that is gone.
+    left = {p.about for p in after}
+    gone = [p for p in before if p.about not in left]
+    new = [p for p in new if not any(is_about(p, g) and is_worse(g, p) for g in gone)]
+    for p in new:
+        if WORST_FIRST.index(p.state) <= WORST_FIRST.index(problem.state):
+            yield f"{name} makes {p.finding}", story
+    yield "", ""
 
 
 def is_about(one: Advised, other: Advised) -> bool:
     """Tell whether a problem is about what another is, or names it."""
-    return one.subject == other.subject or other.subject.split()[-1] in one.text.split()
+    return one.subject == other.subject or other.subject.split()[-1] in re.split("[ ()]+", one.text)
 
 
 def is_worse(one: Advised, other: Advised) -> bool:
@@ -253,7 +386,7 @@ def is_harm(kind: str) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_first_cure_mends_its_problem_and_makes_none_as_bad(seed: int) -> None:
+def test_each_cure_mends_its_problem_and_makes_none_as_bad(seed: int) -> None:
     said = dict(harm(made_up(random.Random(seed))))
     assert {kind: story for kind, story in said.items() if is_harm(kind)} == {}
 

@@ -15,6 +15,13 @@ OUT6 = "out.example.com. AAAA 2001:db8::40\n    2001:db8::40 PTR out.example.com
 
 SCENARIOS = [
     Scenario(
+        "ok-sender-of-the-family-that-is-not-asked-for",
+        OUT + "\n    " + OUT6,
+        "OK - 2001:db8::40: 1 mail host, 1 address, reverse DNS matches",
+        "address ptr confirm",
+        arguments="-4 --sender 2001:db8::40=out.example.com",
+    ),
+    Scenario(
         "ok-sender-host",
         OUT + "\n    " + OUT6,
         "OK - out.example.com: 1 mail host, 2 addresses, reverse DNS matches",
