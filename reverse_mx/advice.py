@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple, Optional
 
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
@@ -33,6 +34,7 @@ from reverse_mx.names import (
     is_registrys,
     is_reverse_registrys,
 )
+from reverse_mx.server_cures import inconsistent
 from reverse_mx.text import in_line
 from reverse_mx.wording import in_words, lameness, unasked
 from reverse_mx.zone_facts import ServerAnswer, Zone
@@ -154,6 +156,8 @@ class Advisor:
         unasked = [_TOO_MANY] * len([*failed][MOST_FAILED:])
         self._opinions.update(zip(failed, [*await opinions, *unasked]))
         self._newer.update({n.old.question: n for n in await newer if n is not None})
+        for held in (n.held for n in self._newer.values()):
+            self._zones.setdefault(held.zone.name, held.zone)
         self.left_out += len(unasked) + self._lookups.left_out
 
     def anew(self) -> Advisor:
@@ -163,11 +167,14 @@ class Advisor:
         return other
 
     def of(self, problem: Problem) -> Advice:
-        wanted = self._cures.of(problem)
+        newer = tuple(
+            self._newer[a.question] for a in _rests_on(problem) if a.question in self._newer
+        )
+        wanted = _left_to_do(self._cures.of(problem), newer)
         cures = tuple(self._known(cure) for cure in wanted if not self._barrier(cure))
         unheard = isinstance(problem.about, Edge) and not self._heard
         return Advice(
-            tuple(self._newer[a.question] for a in _rests_on(problem) if a.question in self._newer),
+            newer,
             cures,
             tuple(map(self._zone_of, cures)),
             tuple(dict.fromkeys(filter(None, map(self._barrier, wanted)))),
@@ -347,6 +354,23 @@ _TOO_MANY = Opinion(Cause.TOO_MANY, (), ())
 def _stage(problem: Problem) -> str:
     """Return the stage of the lookup that failed, "" if none did."""
     return problem.about.stage if isinstance(problem.about, Edge) else ""
+
+
+def _left_to_do(cures: list[Cure], newer: Iterable[Newer]) -> list[Cure]:
+    """Return what is left of cures in view of what the zone's own servers have already."""
+    for known in newer:
+        first = itertools.takewhile(lambda cure: not cure.instead, cures)
+        if all(_is_done(cure, known.content.records) for cure in first):
+            return inconsistent(known.held, None) if known.differs else []
+    return cures
+
+
+def _is_done(cure: Cure, records: Container[object]) -> bool:
+    if not isinstance(cure.what, ZoneRecord):
+        return False
+    # Where there is a place to fill in somebody has filled it in.
+    there = cure.what.data in records or isinstance(cure.what.data, str)
+    return there != (cure.action in ("remove", "in place of"))
 
 
 def _rests_on(problem: Problem) -> tuple[Answer, ...]:

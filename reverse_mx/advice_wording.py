@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
@@ -19,8 +20,11 @@ class AdviceWording(Wording):
 
     def newer(self, newer: Newer) -> str:
         """Return that something is mended already, and how long a resolver does not know."""
-        (content,) = newer.held.contents
-        held = in_line(in_words(content), ", ")
+        held = in_line(in_words(newer.content), ", ")
+        if newer.differs:
+            right, *others = newer.held.contents.values()
+            stale = in_line([*itertools.chain(*others)], ", ", self.server)
+            return f"changed already: {in_line(right, ', ', self.server)} has {held}, not {stale}"
         said = f"changed already: the servers of {self.name(newer.held.zone.name)} have {held}"
         seconds = newer.old.denied_for
         until = f"for up to {seconds} s" if seconds is not None else "until its TTL ends"

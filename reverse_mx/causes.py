@@ -75,10 +75,19 @@ class Opinion(Value):
 
 
 class Newer(Value):
-    """What a zone's own servers have in place of a resolver's old answer."""
+    """What a zone's own servers have in place of a resolver's old answer, some or all of them."""
 
     old: Answer
     held: ZoneAnswers
+
+    @property
+    def content(self) -> Content:
+        """What is right, which is what all have if they do not differ."""
+        return next(iter(self.held.contents))
+
+    @property
+    def differs(self) -> bool:
+        return len(self.held.contents) > 1
 
 
 class Causes:
@@ -123,13 +132,13 @@ class Causes:
         return Opinion(cause, tuple(asked), tuple(names), word.content, excluded, remarks)
 
     async def newer(self, old: Answer) -> Optional[Newer]:
-        """Return what the zone's own servers have, if all have the same and it is another."""
+        """Return what the zone's own servers have, if it is known what is right and is another."""
         held = await self._zone_servers.ask(old.owner, old.question.rdtype)
-        if held is None or len(held.contents) != 1:
+        if len(held.contents) != 1 and held.right is None:
             return None
-        (content,) = held.contents
-        known = content.records and content.records != frozenset(old.records)
-        return Newer(old=old, held=held) if known else None
+        newer = Newer(old=old, held=held)
+        known = newer.content.records and newer.content.records != frozenset(old.records)
+        return newer if known else None
 
     def _own_cause(self, failed: Answer) -> Optional[Cause]:
         """Return the cause if what the resolvers said themselves is the whole story."""

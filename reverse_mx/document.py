@@ -126,9 +126,10 @@ class Results:
         }
 
     def _cause(self, opinion: Opinion) -> Plain:
+        said = self._wording.cause(opinion), self._wording.mends(opinion)
         return {
             "cause": plain_enum(opinion.cause),
-            "text": self._wording.cause(opinion) or None,
+            "text": "; ".join(filter(None, said)) or None,
             "excluded": list(map(plain_enum, opinion.excluded)),
             "asked": [
                 {

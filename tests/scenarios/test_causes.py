@@ -124,6 +124,8 @@ def test_what_is_mended_at_the_zones_own_servers(
     told = " ".join(" ".join(output.long).split())
     assert said in told
     assert told.count("changed already") == bool(said)
+    # What is done already need not be done.
+    assert told.count(" fix: ") == (not said)
 
 
 @pytest.mark.parametrize(

@@ -340,3 +340,23 @@ def test_port_53_is_blocked_outward(program: Program) -> None:
         "    be asked itself; whoever runs the resolver can",
         "  asked themselves, the servers of in-addr.arpa:",
     ]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--authoritative",)], ids=["", "authoritative"])
+def test_one_secondary_is_stale(
+    program: Program, net: Internet, arguments: tuple[str, ...]
+) -> None:
+    """The resolver heard that one."""
+    net.own()
+    net.bind({"isp.example": ISP_ZONE, REVERSE: reverse()}, ISP[0])
+    net.bind({"isp.example": ISP_ZONE, REVERSE: reverse("", 6)}, ISP[1])
+    stubs = {".": (REGISTRY, 53), REVERSE: (ISP[1], 53)}
+    said = "198.51.100.25 (mail.example.com) has no PTR record (NXDOMAIN)"
+    status, *long = net.first_lines(program, *arguments, stubs=stubs)
+    assert status.startswith(f"REVERSE_MX CRITICAL - example.com: {said} [missing-ptr]")
+    assert long == [
+        f"[CRITICAL] missing-ptr: {said}",
+        "  changed already: ns1.isp.example (192.0.2.21, serial 7) has PTR",
+        "    mail.example.com, not ns2.isp.example (192.0.2.22, serial 6)",
+        "  fix: have the zone 100.51.198.in-addr.arpa loaded anew on ns2.isp.example",
+    ]
