@@ -139,6 +139,10 @@ class MxCures:
                 "in place of", ZoneRecord(fact.name, CNAME, fact.names[1]), fact.name.parent()
             )
             host = [host[0]._replace(owner=fact.name.parent()), alias]
+            if len(rdtypes) == 1 and is_good(fact.names[-1]):
+                # Behind the alias there may well be addresses of the other family.
+                real = fact.names[-1]
+                host = [Cure("fix", ZoneRecord(real, rdtypes[0], ADDRESS), real)]
         if fact.target.role is Role.IMPLICIT_MX:
             assert fact.domain is not None
             return [Cure("fix", ZoneRecord(fact.domain, MX, NAME, 10), fact.domain)]
@@ -156,7 +160,8 @@ class MxCures:
             remove = [Cure("correct or remove", record, record.owner) for record in records]
             return [*remove, *instead(host)]
         correct = [Cure("correct", record, record.owner) for record in records]
-        return [*host, *instead(correct)]
+        # There are no hosts in the reverse zones.
+        return correct if fact.name.is_subdomain(ARPA) else [*host, *instead(correct)]
 
     def _targeting(self, name: Name) -> list[ZoneRecord]:
         """Return the MX records that have a host for their target, as many as fit."""

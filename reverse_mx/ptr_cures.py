@@ -7,7 +7,7 @@ from typing import Any, Optional, Union
 
 from dns.rdatatype import CNAME, PTR
 
-from reverse_mx.addresses import unusable_as
+from reverse_mx.addresses import has_reverse
 from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, instead
 from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, Subject
 from reverse_mx.generic import why_generic
@@ -103,8 +103,8 @@ class PtrCures:
         facts = self._saying[said]
         gone = any(map(_is_free, facts))
         addresses = [address, *(fact.address for fact in facts if gone)]
-        usable = [a for a in dict.fromkeys(addresses) if a == address or not unusable_as(a)]
-        return [_forward(name, a) for a in usable[:MOST_IN_LINE]]
+        usable = filter(has_reverse, dict.fromkeys(addresses))
+        return [_forward(name, a) for a in [*usable][:MOST_IN_LINE]]
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.iprev.ptr is not None
@@ -203,6 +203,8 @@ class PtrCures:
 
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.helo is not None
+        if not has_reverse(fact.address):
+            return []  # no name is to lead there
         said, name = fact.helo.names[0], fact.helo.names[-1]
         others = [f for f in self._facts[fact.address] if f.expected[:1] != (said,)]
         nameless = [

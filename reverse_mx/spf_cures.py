@@ -88,7 +88,7 @@ def _syntax(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
     name = _owners(facts, error)[-1]
     owner, text = _text(facts, name)
     better = mended(text, name)
-    if better is not None:
+    if better is not None and not _leads_back(better, name):
         return [SpfStep("fix", owner, better)]
     if error.fault is SpfFault.TERMS:
         return [SpfStep("fix", owner, advice=SpfAdvice.SHORTEN)]
@@ -99,6 +99,12 @@ def _syntax(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
             for number, choice in enumerate(choices(text, name)[:9])
         ]
     return [SpfStep("fix", owner, advice=SpfAdvice.CORRECT, term=error.term)]
+
+
+def _leads_back(text: str, owner: Name) -> bool:
+    """Tell whether a record leads to itself."""
+    terms = read_spf_record(text, owner)[0]
+    return any(t.name in ("include", "redirect=") and t.target == owner for t in terms)
 
 
 def _several(facts: SpfFacts, error: SpfError) -> list[SpfStep]:

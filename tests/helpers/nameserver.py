@@ -194,6 +194,13 @@ def ancestors(name: Name) -> Iterator[Name]:
         yield name
 
 
+@functools.lru_cache(maxsize=4096)  # the zones of a trial differ in a record or two
+def read_record(owner: str, rdtype: str, rdata: str) -> tuple[tuple[Name, ...], RdataType, Any]:
+    """Return the owner of a record with all above it, the type, and the data."""
+    name, number = absolute(owner), dns.rdatatype.from_text(rdtype)
+    return (name, *ancestors(name)), number, record(name, number, rdata)[0]
+
+
 def swap_case(name: Name) -> Name:
     return dns.name.Name([label.swapcase() for label in name.labels])
 
@@ -239,12 +246,11 @@ class Zone:
         number = None if rdtype == "*" else dns.rdatatype.from_text(rdtype)
         self.faults[name, number].append(read_fault(fault))
 
-    def _add_record(self, owner: str, rdtype: str, rdata: str) -> None:
-        name, number = absolute(owner), dns.rdatatype.from_text(rdtype)
-        for ancestor in ancestors(name):
-            self.nodes.setdefault(ancestor, {})
-        node = self.nodes.setdefault(name, {})
-        node.setdefault(number, []).append(record(name, number, rdata)[0])
+    def _add_record(self, *text: str) -> None:
+        names, number, rdata = read_record(*text)
+        for name in names:
+            self.nodes.setdefault(name, {})
+        self.nodes[names[0]].setdefault(number, []).append(rdata)
 
     def faults_for(self, name: Name, rdtype: RdataType) -> list[Fault]:
         owners = dict.fromkeys([None, name, *(WILD + above for above in ancestors(name))])

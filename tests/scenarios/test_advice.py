@@ -1015,6 +1015,50 @@ in: zone 2.0.192.in-addr.arpa, see above
             + THEIRS,
             id="those-that-stay-of-many-names",
         ),
+        pytest.param(
+            """
+            out.example.com. A 198.51.100.25
+            host.example.com. A 127.0.0.1
+            """,
+            ("--sender", "host.example.com=out.example.com"),
+            "helo-mismatch",
+            "\n",
+            id="name-in-ehlo-is-given-no-address-that-is-of-no-use",
+        ),
+        pytest.param(
+            """
+            example.com. MX 10 1.0.0.127.in-addr.arpa.
+            1.0.0.127.in-addr.arpa. PTR localhost.
+            """,
+            ("-d", "example.com"),
+            "no-address",
+            f"correct: example.com. MX 10 1.0.0.127.in-addr.arpa.\n{OURS}",
+            id="reverse-name-is-no-mail-host",
+        ),
+        pytest.param(
+            """
+            example.com. MX 10 mail.example.com.
+            mail.example.com. CNAME real.example.com.
+            real.example.com. A 192.0.2.25
+            """,
+            ("-6", "-d", "example.com"),
+            "no-address",
+            "fix: real.example.com. AAAA ADDRESS-OF-THE-HOST\n"
+            "in: zone example.com, contact first.last@example.com\n"
+            "  name servers: ns1.example.com (2001:db8::53)\n",
+            id="alias-may-lead-to-addresses-of-the-other-family",
+        ),
+        pytest.param(
+            """
+            example.com. MX 0 .
+            example.com. TXT "v=spf1 redirect:example.com"
+            """,
+            ("-d", "example.com", "--spf"),
+            "spf-error",
+            "fix: redirect:example.com in the TXT record of example.com\n"
+            "in: zone example.com, see above\n",
+            id="spf-record-that-led-to-itself-is-no-better",
+        ),
     ],
 )
 def test_advice_for_senders_and_several_domains(
