@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextvars
 import functools
+import math
 from collections.abc import Callable, Coroutine, Hashable, Iterable
 from typing import Any, Generic, NamedTuple, Optional, Protocol, TypeVar
 
@@ -29,6 +30,9 @@ ADVICE_BUDGET = Budget(1_000, 3_000)
 # So many of them it has in any case; the others come out of so many that a run has.
 OWN_LOOKUPS = 200
 RUN_LOOKUPS = 100_000
+# Once a line has borne silence to the end, and has lookups that waited for that, all of them have
+# this part of what is left of the time: the rest is for what is asked next.
+HURRY_SHARE = 0.3
 # Of the lookups that were left out so many are told apart.
 MOST_LEFT_OUT = 10_000
 
@@ -37,11 +41,12 @@ class Waiting(Protocol):
     """What waits for a place until it is started, and has one until its promise is settled."""
 
     promise: Promise[Any]
+    of_zone: bool
 
     @property
     def waits(self) -> bool: ...
 
-    def start(self) -> None: ...
+    def start(self, queue: Queue) -> None: ...
 
 
 class Line:
@@ -184,6 +189,51 @@ class Lines:
         return self._places[-1]
 
 
+class Queue:
+    """What waits for a place in a line, and what has one.
+
+    Questions to zones come last, and have half of the line's places: how many of them there are is
+    up to who runs the zones, and what a receiver asks waits for none of their servers.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[bool, collections.deque[Waiting]] = {
+            of_zone: collections.deque() for of_zone in (False, True)
+        }
+        self._held = {False: 0, True: 0}
+        self._patient = {False: math.inf, True: math.inf}
+
+    def __bool__(self) -> bool:
+        return any(self._waiting.values())
+
+    def add(self, asked: Waiting) -> None:
+        self._waiting[asked.of_zone].append(asked)
+
+    def next(self, share: int) -> Optional[Waiting]:
+        """Return what is to have the next place of so many, if one is free."""
+        for of_zone, waiting in self._waiting.items():
+            while waiting and not waiting[0].waits:
+                waiting.popleft()
+            free = sum(self._held.values()) < share
+            if waiting and free and (not of_zone or self._held[True] < max(1, share // 2)):
+                self._held[of_zone] += 1
+                return waiting.popleft()
+        return None
+
+    def ended(self, asked: Waiting) -> None:
+        self._held[asked.of_zone] -= 1
+
+    def until(self, of_zone: bool) -> float:
+        """Return how long silence is borne, in the loop's time."""
+        return self._patient[of_zone]
+
+    def hurry(self, of_zone: bool, now: float, deadline: float) -> None:
+        """Bear silence not much longer, as it was borne to the end, if others wait for a place."""
+        if any(asked.waits for asked in self._waiting[of_zone]):
+            end = now + HURRY_SHARE * (deadline - now)
+            self._patient[of_zone] = min(self._patient[of_zone], end)
+
+
 class Places:
     """Places for what is under way at once, and what waits for one.
 
@@ -196,11 +246,9 @@ class Places:
         self._lines = lines
         self._most = most
         self._most_of_one = most_of_one
-        # The line whose turn it is comes first.
-        self._queues: collections.OrderedDict[Line, collections.deque[Waiting]] = (
-            collections.OrderedDict()
-        )
-        self._held: collections.Counter[Line] = collections.Counter()
+        self._queues: collections.defaultdict[Line, Queue] = collections.defaultdict(Queue)
+        # Those in which something waits: the line whose turn it is comes first.
+        self._turns: dict[Line, Queue] = {}
         self._taken = 0
 
     def wait(self, asked: Waiting) -> None:
@@ -208,34 +256,35 @@ class Places:
         _PARTY.get().wait(self, asked)
 
     def add(self, line: Line, asked: Waiting) -> None:
-        self._queues.setdefault(line, collections.deque()).append(asked)
+        self._queues[line].add(asked)
+        self._turns.setdefault(line, self._queues[line])
         self.refill()
 
     def refill(self) -> None:
-        if self._queues:
+        if self._turns:
             self._lines.loop.soon(self._fill)
 
     def _fill(self) -> None:
         share = max(1, min(self._most_of_one, self._most // max(1, self._lines.open)))
-        for _ in range(len(self._queues)):
+        for _ in range(len(self._turns)):
             if self._taken >= self._most:
                 break
-            line, queue = next(iter(self._queues.items()))
-            self._queues.move_to_end(line)
-            while queue and self._held[line] < share and self._taken < self._most:
-                asked = queue.popleft()
-                if asked.waits:
-                    self._start(asked, line)
-            if not queue:
-                del self._queues[line]
+            line = next(iter(self._turns))
+            queue = self._turns.pop(line)
+            while self._taken < self._most:
+                asked = queue.next(share)
+                if asked is None:
+                    break
+                self._start(asked, queue)
+            if queue:
+                self._turns[line] = queue
 
-    def _start(self, asked: Waiting, line: Line) -> None:
-        self._held[line] += 1
+    def _start(self, asked: Waiting, queue: Queue) -> None:
         self._taken += 1
-        asked.promise.then(functools.partial(self._ended, line))
-        asked.start()
+        asked.promise.then(functools.partial(self._ended, asked, queue))
+        asked.start(queue)
 
-    def _ended(self, line: Line) -> None:
-        self._held[line] -= 1
+    def _ended(self, asked: Waiting, queue: Queue) -> None:
         self._taken -= 1
+        queue.ended(asked)
         self.refill()

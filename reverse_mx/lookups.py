@@ -12,7 +12,7 @@ from dns.rdatatype import RdataType
 
 from reverse_mx.answer import Answer, Failure, Fault, Outcome, Question, read_answer
 from reverse_mx.exchange import Exchange, Server
-from reverse_mx.lines import Lines
+from reverse_mx.lines import Lines, Queue
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.message import AA, ExtendedError, Message, Record
 from reverse_mx.names import Name
@@ -73,6 +73,7 @@ class Lookup:
         """``patience`` is for how many seconds silence is borne."""
         self.promise: Promise[Answer] = Promise()
         self.waits = True
+        self.of_zone = question.of_zone
         self._question = question
         self._loop = loop
         self._patience = SECONDS_OF_AUTHORITY if question.at else patience
@@ -85,14 +86,16 @@ class Lookup:
             )
         }
         self._last: Optional[Attempt] = None
+        self._queue: Optional[Queue] = None
         self._tries = 0
         self._started = 0.0
         self._next_try = 0.0
         self._authoritative = False
         self._authority: tuple[Record, ...] = ()
 
-    def start(self) -> None:
+    def start(self, queue: Queue) -> None:
         self.waits = False
+        self._queue = queue
         self._started = self._loop.now()
         self._try_next()
 
@@ -107,9 +110,13 @@ class Lookup:
         # A server that is not there says nothing about the question.
         if any(f.outcome is not Outcome.UNREACHABLE for f in self._failures):
             self._patience = min(self._patience, SECONDS_AFTER_FAILURE)
-        now, end = self._loop.now(), self._started + self._patience
+        assert self._queue is not None
+        now, whole = self._loop.now(), self._started + self._patience
+        end = min(whole, self._queue.until(self.of_zone))
         if now >= end or not any(not a.over or a.rests for a in self._attempts.values()):
-            self.give_up(cut_off=False)
+            if now >= whole and not self._failures:
+                self._queue.hurry(self.of_zone, now, self._loop.deadline)
+            self.give_up(cut_off=end <= now < whole)
             return
         self._next_try = min(now + TRY_SECONDS, end)
         self._loop.at(self._next_try, self._silence)

@@ -8,7 +8,7 @@ import selectors
 import socket
 from typing import Optional
 
-from reverse_mx.lines import Lines
+from reverse_mx.lines import Lines, Queue
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.names import Address
 from reverse_mx.smtp_reply import Greeting, GreetingEnd, ReplyReader
@@ -77,6 +77,8 @@ class Smtp:
 class Conversation:
     """A connection to an SMTP server, up to its greeting and a QUIT."""
 
+    of_zone = False
+
     def __init__(self, address: Address, port: int, loop: Loop) -> None:
         self.promise: Promise[Greeting] = Promise()
         self._endpoint = (str(address), port)
@@ -92,7 +94,7 @@ class Conversation:
     def waits(self) -> bool:
         return self._started is None and not self.promise.settled
 
-    def start(self) -> None:
+    def start(self, _: Queue) -> None:
         self._started = self._loop.now()
         try:
             self._socket = socket.socket(self._family, socket.SOCK_STREAM)
