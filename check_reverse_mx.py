@@ -460,6 +460,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     """Do what ``main`` says; ``idn`` is whether the output can have every letter."""
     ending.before("the arguments were read: a very long file, or one that nobody writes to")
     options = parse(argv, __version__)
+    ending.document = document = Document() if options.json else None
     ending.give(options.timeout)
     ending.before("all was judged: very many records, or a busy machine")
     # A tenth is kept back for putting the output together.
@@ -533,7 +534,6 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
         ]
 
         counsel = Counsel(advisor)
-        asked_for = options.verbose > 0 or options.json
         verbosity = 1 if options.json else options.verbose
 
         def complete(check: Check, know: Know, counsel: Optional[Counsel]) -> Check:
@@ -543,35 +543,33 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
             return check
 
         walked = ReverseMX(domains, senders, walk, lines, deadline, own, options.reverse, progress)
-        told = counsel if asked_for else None
-        check = complete(AdvisedCheck(ending, told, walked), ending.know, told)
-        if not options.json:
+        heard = counsel if options.verbose or options.json else None
+        check = complete(AdvisedCheck(ending, heard, walked), ending.know, heard)
+        if document is None:
             check.main(options.verbose, timeout=0)
+            return
         check()
         ending.know(check.status, check.exitcode, check.performance_data)
         ending.before("the document was put together: very many domains, or a busy machine")
-
-        def parts() -> Iterator[tuple[Check, Counsel]]:
-            for part in walked.parts():
-                own_counsel = counsel.anew()
-                own_check = complete(Check(part), lambda *_: None, own_counsel)
-                own_check()
-                yield own_check, own_counsel
 
         # What no other run needs.
         from reverse_mx.advice_wording import AdviceWording
         from reverse_mx.document import Results, settings
 
         results = Results(sentences, AdviceWording(idn))
-        ending.document = document = Document()
+        for part in walked.parts():
+            own_counsel = counsel.anew()
+            own_check = complete(Check(part), lambda *_: None, own_counsel)
+            own_check()
+            results.add(own_check, own_counsel)
         (status,) = passed([check.status])
         text = document(
             status,
             check.exitcode,
             check.performance_data,
-            counsel.failure or None,
+            results.failure or None,
             settings(options),
-            [results.result(*part) for part in parts()],
+            results.all,
         )
         print(text, end="")
         sys.exit(check.exitcode)

@@ -58,14 +58,23 @@ def settings(options: argparse.Namespace) -> Plain:
 
 
 class Results:
-    """Makes the results: one of each domain, and one of the senders together."""
+    """The results: one of each domain, and one of the senders together.
+
+    ``failure`` is why there is no more advice, if there could be.
+    """
 
     def __init__(self, sentences: Sentences, wording: AdviceWording) -> None:
         self._sentences = sentences
         self._wording = wording
+        self.all: list[Plain] = []
+        self.failure = ""
 
-    def result(self, check: Check, counsel: Counsel) -> Plain:
-        """Return the result of a check of one domain, or of senders."""
+    def add(self, check: Check, counsel: Counsel) -> None:
+        """Add the result of a check of one domain, or of senders."""
+        self.all.append(self._result(check, counsel))
+        self.failure = self.failure or counsel.failure
+
+    def _result(self, check: Check, counsel: Counsel) -> Plain:
         chains = list(chains_of(check.results))
         subjects = [fact_of(chain[0]) for chain in chains]
         states = {id(fact_of(j)): j.state for c in chains for j in c if kind_of(j) == "address"}

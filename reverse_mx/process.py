@@ -194,12 +194,12 @@ class Ending:
         On a machine that is too busy to put the output together nothing else would be left of it.
         """
         if not self._begun:
-            status, _, _ = text.partition("\n")
+            short = text.partition("\n")[0] + "\n"
             if self.document is not None:
-                status, _ = self._broken_off("the time was up before all was written")
+                short, _ = self._broken_off("the time was up before all was written")
             with contextlib.suppress(OSError, ValueError):
                 if select.select((), (1,), (), 0)[1]:
-                    os.write(1, gate(f"{status}\n").encode(self._encoding, "backslashreplace"))
+                    os.write(1, gate(short).encode(self._encoding, "backslashreplace"))
 
 
 def _let_be_read() -> None:

@@ -62,7 +62,7 @@ class Counsel:
             self._advisor = self._find()
             self._advisor.inquire(problems, subjects)
         except Exception as error:
-            self.failure = fault(error)
+            self._fail(error)
 
     @property
     def left_out(self) -> int:
@@ -81,16 +81,19 @@ class Counsel:
         try:
             return self._advisor.of(problem) if self._advisor is not None else None
         except Exception as error:
-            self.failure = self.failure or fault(error)
+            self._fail(error)
             return None
 
     def lines(self, problem: Problem) -> list[AdviceLine]:
         try:
             return list(self._advisor.lines(problem)) if self._advisor is not None else []
         except Exception as error:
-            # What failed first may be the cause of this.
-            self.failure = self.failure or fault(error)
+            self._fail(error)
             return []
+
+    def _fail(self, error: Exception) -> None:
+        # What failed first may be the cause of this.
+        self.failure = self.failure or f"the advice failed: {fault(error)}"
 
 
 class Check(nagiosplugin.Check):
@@ -155,7 +158,7 @@ class ChainSummary(StatusLine):
             line for entry in entries_of(results) for line in self._entry(entry, len(subjects))
         ]
         if self._counsel is not None and self._counsel.failure:
-            lines.append(f"the advice failed: {self._counsel.failure}")
+            lines.append(self._counsel.failure)
         if self._counsel is not None and self._counsel.left_out:
             left_out = counted(self._counsel.left_out, "lookup", "lookups")
             lines.append(f"the advice leaves out at least {left_out}, which are too many")
