@@ -120,6 +120,10 @@ ARGUMENTS: dict[str, tuple[str, dict[str, list[str]]]] = {
         'sender = [ "mail.ok.example", "192.0.2.1=mail.ok.example" ]',
         {"--sender": ["mail.ok.example", "192.0.2.1=mail.ok.example"]},
     ),
+    "sender-helo": (
+        'sender = "mail.ok.example=mail.ok.example"',
+        {"--sender": ["mail.ok.example=mail.ok.example"]},
+    ),
     "ignore": ('ignore = "*.a.test"', {"--ignore": ["*.a.test"]}),
     "ignored": ('ignore = [ "*.a.test", "10.0.0.0/8" ]', {"--ignore": ["*.a.test", "10.0.0.0/8"]}),
     "smtp-port": ("smtp_port = 2525", {"--smtp-port": ["2525"]}),
