@@ -140,7 +140,8 @@ def receivers() -> str:
 
 
 MADE: dict[Path, dict[str, Callable[[], str]]] = {
-    README: {"run": ok_and_critical, "findings": findings, "requirements": requirements},
+    README: {"run": ok_and_critical, "requirements": requirements},
+    DOCS / "findings.md": {"findings": findings},
     DOCS / "usage.md": {
         "help": help_text,
         "lookups": lambda: lookups(demo.ZONE + demo.OTHER.ptr, "-d", demo.DOMAIN),
