@@ -41,7 +41,10 @@ class AdviceWording(Wording):
         if isinstance(cure.what, Delegate):
             servers = ", ".join(map(self.name, cure.what.servers))
             zone, parent = self.name(cure.what.zone), self.name(cure.what.parent)
-            return f"have {parent} delegate {zone} to {servers}, with their addresses as glue"
+            who = "its registrar" if is_registrys(cure.what.parent) else f"whoever runs {parent}"
+            if cure.what.glue:
+                return f"{who} has in {parent}, as glue, {in_line(cure.what.glue, ', ')}"
+            return f"{who} has {zone} delegated to {servers}, with their addresses as glue"
         if isinstance(cure.what, Greet):
             name = self.name(cure.what.name)
             return f"have it greet as {name} (Postfix: myhostname = {name})"

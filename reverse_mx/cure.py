@@ -73,11 +73,12 @@ class Hint(enum.Enum):
 
 
 class Delegate(NamedTuple):
-    """The delegation that a zone's own records ask of its parent."""
+    """The delegation that a zone's own records ask of its parent: its ``servers``, or ``glue``."""
 
     zone: Name
     parent: Name
     servers: tuple[Name, ...]
+    glue: tuple[ZoneRecord, ...] = ()
 
 
 class Change(enum.Enum):

@@ -12,7 +12,7 @@ from dns.rdatatype import NS
 
 from reverse_mx.cure import Cure, Delegate, Hint, Reload, ZoneRecord
 from reverse_mx.facts import MailAddress
-from reverse_mx.names import Name
+from reverse_mx.names import Name, rdtype_of
 from reverse_mx.smtp_reply import GreetingEnd
 from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers, is_newer
 
@@ -46,7 +46,14 @@ def inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
 
 def inconsistent_ns(fact: ZoneAnswers, delegation: Delegation) -> list[Cure]:
     listed = tuple(server.name for server in fact.zone.servers)
-    return [Cure("fix", Delegate(fact.zone.name, delegation.parent, listed), None)]
+    glue = tuple(
+        ZoneRecord(name, rdtype_of(address), address)
+        for name, _, own in delegation.stale_glue
+        for address in own
+    )
+    renamed = delegation.further or delegation.lacking
+    what = Delegate(fact.zone.name, delegation.parent, listed, () if renamed else glue)
+    return [Cure("fix", what, None)]
 
 
 def _takes_new_one(answer: ServerAnswer, serial: Optional[int]) -> bool:

@@ -360,3 +360,19 @@ def test_one_secondary_is_stale(
         "    mail.example.com, not ns2.isp.example (192.0.2.22, serial 6)",
         "  fix: have the zone 100.51.198.in-addr.arpa loaded anew on ns2.isp.example",
     ]
+
+
+def test_glue_differs_from_the_zone(program: Program) -> None:
+    servers = ("ns1.example.com", "ns2.example.com")
+    with Internet(delegation(DOMAIN, *servers, ns1=OWN[0], ns2=GONE)) as net:
+        net.own()
+        net.isp()
+        said = "zone example.com is delegated otherwise than it lists: ns.registry (192.0.2.1) of"
+        said += " com has 192.0.2.99 for ns2.example.com, not 192.0.2.12"
+        assert net.first_lines(program, "--authoritative") == [
+            f"REVERSE_MX WARNING - example.com: {said} [inconsistent-ns]",
+            f"[WARNING] inconsistent-ns: {said}",
+            "  fix: its registrar has in com, as glue, ns2.example.com. A 192.0.2.12",
+            "example.com",
+            "  zone example.com, 2 name server addresses asked",
+        ]
