@@ -33,6 +33,7 @@ server_cures    what mends a name server or an SMTP server
 mx_cures        what mends MX records and the addresses of mail hosts
 ptr_cures       what mends the names of an address: PTR, EHLO, greeting
 cures           from a problem's facts to its cures, in view of all that a run found
+receivers       what receivers do about a problem, in view of all that was found of its address
 advice_wording  cures, causes and what receivers do, in words
 advice          whose zone a cure is in, what is behind a failed lookup, what receivers do meanwhile
 plain_facts     facts as plain values, for JSON

@@ -9,16 +9,14 @@ from typing import NamedTuple, Optional
 
 from dns.rdatatype import AAAA, NS, PTR, SOA, A
 
-from reverse_mx.addresses import private_by, unusable_as
+from reverse_mx.addresses import unusable_as
 from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Newer, Opinion
 from reverse_mx.cure import NAME, Cure, Hint, ZoneRecord
 from reverse_mx.cures import Cures
 from reverse_mx.facts import MailAddress, MailHost, Subject
-from reverse_mx.filters import Score
-from reverse_mx.findings import FINDINGS, Problem, Reaction
-from reverse_mx.generic import why_generic
+from reverse_mx.findings import Problem, Reaction
 from reverse_mx.lines import ADVICE_BUDGET, Lines
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side, start
@@ -27,21 +25,18 @@ from reverse_mx.names import (
     IN_ADDR,
     IP6,
     ROOT,
-    Address,
     Name,
     is_nobodys,
     is_private_reverse,
     is_registrys,
     is_reverse_registrys,
 )
+from reverse_mx.receivers import Receivers
 from reverse_mx.server_cures import inconsistent
 from reverse_mx.text import in_line
 from reverse_mx.wording import in_words, lameness, unasked
 from reverse_mx.zone_facts import ServerAnswer, Zone
 from reverse_mx.zone_servers import ZoneServers
-
-# What is found of an address, that first which decides what becomes of its mail.
-_RANK = {finding: rank for rank, finding in enumerate(("dns-failure", "dns-timeout", *FINDINGS))}
 
 # Servers of a zone that are told of, one a line.
 MOST_LINES = 13
@@ -97,7 +92,7 @@ class Advisor:
         self._deadline = deadline
         self._causes = Causes(lookups, zone_servers)
         self._cures = Cures(())
-        self._found: dict[Address, set[tuple[str, str]]] = {}
+        self._receivers = Receivers()
         self._zones: dict[Name, Zone] = {}
         self._usable: set[Name] = set()
         self._missing: set[Name] = set()
@@ -118,6 +113,7 @@ class Advisor:
         # A subject is large to compare, and there is one object for each.
         of_each: dict[int, list[Problem]] = {}
         for subject, problem in problems:
+            self._receivers.learn(subject, problem)
             of_each.setdefault(id(subject), []).append(problem)
         inquiries = [self._lines.queue(self._ask(own), ADVICE_BUDGET) for own in of_each.values()]
         self._lines.loop.run(side_by_side(inquiries), self._deadline)
@@ -129,9 +125,6 @@ class Advisor:
         failed: dict[Question, Answer] = {}
         doubted: dict[Answer, None] = {}
         for problem in problems:
-            if isinstance(problem.fact, MailAddress) and problem.finding:
-                found = problem.finding, _stage(problem)
-                self._found.setdefault(problem.fact.address, set()).add(found)
             for cure in self._cures.of(problem):
                 if cure.owner is not None:
                     owners[cure.owner] = None
@@ -179,7 +172,7 @@ class Advisor:
             tuple(map(self._zone_of, cures)),
             tuple(dict.fromkeys(filter(None, map(self._barrier, wanted)))),
             _UNHEARD if unheard else self._opinion(problem),
-            () if unheard else tuple(self._reactions(problem)),
+            () if unheard else self._receivers.reactions(problem),
         )
 
     def lines(self, problem: Problem) -> Iterator[AdviceLine]:
@@ -194,7 +187,8 @@ class Advisor:
             return
         if advice.opinion is not None:
             yield from self._opinion_lines(advice.opinion)
-        told = problem.finding, _stage(problem), self._scores(problem)
+        scores = tuple(r for r in advice.reactions if r.verdict.startswith("scores"))
+        told = problem.finding, _stage(problem), scores
         if advice.reactions and told not in self._told:
             yield AdviceLine(f"meanwhile: {'; '.join(in_short(advice.reactions))}", prose=True)
         self._told.add(told)
@@ -262,44 +256,6 @@ class Advisor:
             gets = "names the address" if cure.what.rdtype == PTR else "gets its mail"
             return f"{shown} is not registered: whoever registers it {gets}"
         return ""
-
-    def _reactions(self, problem: Problem) -> Iterator[Reaction]:
-        """Yield what receivers do meanwhile."""
-        if not problem.finding:
-            return
-        for reaction in FINDINGS[problem.finding].reactions:
-            at_all = not reaction.stages or _stage(problem) in reaction.stages
-            if at_all and self._happens(reaction, problem):
-                yield reaction
-        for score in self._scores(problem):
-            yield Reaction(score.filter, "", f"scores {score}")
-
-    @staticmethod
-    def _scores(problem: Problem) -> tuple[Score, ...]:
-        """Return what filters score a generic name with; a private address they do not look at."""
-        if problem.finding != "generic-ptr" or private_by(problem.fact.address):
-            return ()
-        why = why_generic(problem.about.name, problem.fact.address)
-        return why.scores if why is not None else ()
-
-    def _happens(self, reaction: Reaction, problem: Problem) -> bool:
-        """Tell whether a receiver does to an address what it does about a finding alone."""
-        fact = problem.fact
-        if reaction.by_name:
-            return False
-        if not isinstance(fact, MailAddress):
-            return True
-        if reaction.public and private_by(fact.address):
-            return False
-        # What is worse decides: a name that would do is of no use beside one that fails.
-        return all(
-            worse.verdict == reaction.verdict
-            for finding, stage in self._found[fact.address]
-            for worse in FINDINGS[finding].reactions
-            if (worse.receiver, worse.setting) == (reaction.receiver, reaction.setting)
-            if not worse.stages or stage in worse.stages
-            if _RANK[finding] < _RANK[problem.finding]
-        )
 
     def _zone_lines(self, zone: Zone) -> Iterator[AdviceLine]:
         name = self._wording.name(zone.name)

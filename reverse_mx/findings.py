@@ -13,28 +13,44 @@ from reverse_mx.filters import HFILTER_HOSTNAME, RDNS_DYNAMIC
 from reverse_mx.values import Value
 
 
+class When(enum.Enum):
+    """What a reaction hangs on besides the finding: which lookup failed, which address or name.
+
+    An address is public if anybody outside can see mail from it. ``SOME_NAMES`` stands in the
+    table of what ``filters`` says more exactly of each name.
+    """
+
+    MX = "if the mx lookup fails"
+    MX_OR_ADDRESS = "if the mx or address lookup fails"
+    PTR = "if the ptr lookup fails"
+    PTR_OR_CONFIRM = "if the ptr or confirm lookup fails"
+    PTR_OR_ONLY_CONFIRM = "if the ptr lookup fails, or the confirm lookup of its only name"
+    PUBLIC = "for a public address"
+    SOME_NAMES = "for some names"
+    EHLO_RESOLVES = "if the name in EHLO resolves"
+    EHLO_LEADS_BACK = "if the name in EHLO resolves to the address"
+    EHLO_ELSEWHERE = "if the name in EHLO resolves to others"
+    EHLO_NOWHERE = "if it is the name in EHLO and does not exist"
+    EHLO_WITHOUT_WORDS = "and has no word that is scored"
+
+
 class Reaction(NamedTuple):
     """What one receiver does about a finding, with which setting, in which SMTP reply.
 
-    ``stages`` are those of the failed lookups that it does it for, all if there are none.
-    ``public`` is whether only an address that the public can see ever reaches it, or is judged,
-    ``by_name`` whether it hangs on the PTR name: what ``filters`` says of that is more exact.
+    It does so where all of ``when`` holds.
     """
 
     receiver: str
     setting: str
     verdict: str
     code: str = ""
-    stages: tuple[str, ...] = ()
-    public: bool = False
-    by_name: bool = False
+    when: tuple[When, ...] = ()
 
     def __str__(self) -> str:
         setting = f" with {self.setting}" if self.setting else ""
         code = f" ({self.code})" if self.code else ""
-        when = f" if the {' or '.join(self.stages)} lookup fails" if self.stages else ""
-        which = " of some names" if self.by_name else ""
-        return f"{self.receiver} {self.verdict}{which}{setting}{code}{when}"
+        when = "".join(f" {when.value}" for when in self.when)
+        return f"{self.receiver} {self.verdict}{setting}{code}{when}"
 
 
 POSTFIX_CLIENT = "reject_unknown_client_hostname"
@@ -42,9 +58,17 @@ POSTFIX_REVERSE = "reject_unknown_reverse_client_hostname"
 POSTFIX_SENDER = "reject_unknown_sender_domain"
 EXIM_CLIENT = "verify = reverse_host_lookup"
 EXIM_SENDER = "verify = sender"
+POSTFIX_EHLO = "reject_unknown_helo_hostname"
+POSTFIX_EHLO_DOT = "reject_non_fqdn_helo_hostname"
+EXIM_EHLO = "verify = helo"
 OPENSMTPD_REVERSE = "match !rdns"
 OPENSMTPD_CLIENT = "match !fcrdns"
 
+# It limits the rate first, and then refuses.
+GMAIL = (
+    Reaction("Gmail", "", "refuses", "550-5.7.25", (When.PUBLIC,)),
+    Reaction("Gmail", "", "defers", "421-4.7.23", (When.PUBLIC,)),
+)
 NO_REVERSE_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
     Reaction("Postfix", POSTFIX_REVERSE, "refuses", "450 4.7.1"),
@@ -52,9 +76,12 @@ NO_REVERSE_NAME = (
 )
 # What a filter takes for a client without a name is what the mail server tells it.
 NO_CONFIRMED_NAME = (
-    Reaction("Rspamd", "", "scores HFILTER_HOSTNAME_UNKNOWN (2.5)", public=True),
+    Reaction("Rspamd", "", "scores HFILTER_HOSTNAME_UNKNOWN (2.5)", when=(When.PUBLIC,)),
     Reaction(
-        "SpamAssassin", "Postfix's Received lines", "scores RDNS_NONE (0.8 to 2.4)", public=True
+        "SpamAssassin",
+        "Postfix's Received lines",
+        "scores RDNS_NONE (0.8 to 2.4)",
+        when=(When.PUBLIC,),
     ),
 )
 ANY_CONFIRMED_NAME = (
@@ -65,11 +92,11 @@ ANY_CONFIRMED_NAME = (
 RETRY = "RFC 5321, 4.5.4.1"
 HOSTS = "RFC 5321, 5.1"
 FAILED_LOOKUP = (
-    Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", ("ptr", "confirm")),
-    Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", ("ptr",)),
-    Reaction("Exim", EXIM_CLIENT, "defers", "451", ("ptr", "confirm")),
-    Reaction("Postfix", POSTFIX_SENDER, "defers", "450 4.1.8", ("mx",)),
-    Reaction("Exim", EXIM_SENDER, "defers", "451", ("mx", "address")),
+    Reaction("Postfix", POSTFIX_CLIENT, "defers", "450 4.7.25", (When.PTR_OR_ONLY_CONFIRM,)),
+    Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", (When.PTR,)),
+    Reaction("Exim", EXIM_CLIENT, "defers", "451", (When.PTR_OR_CONFIRM,)),
+    Reaction("Postfix", POSTFIX_SENDER, "defers", "450 4.1.8", (When.MX,)),
+    Reaction("Exim", EXIM_SENDER, "defers", "451", (When.MX_OR_ADDRESS,)),
 )
 
 
@@ -131,7 +158,19 @@ FINDINGS = {
             "An MX target is a CNAME (RFC 2181, 10.3); the chain is followed.",
         ),
         Finding(
-            "no-address", Critical, "A mail host has neither A nor AAAA record, or does not exist."
+            "no-address",
+            Critical,
+            "A mail host has neither A nor AAAA record, or does not exist.",
+            (
+                Reaction("Postfix", POSTFIX_EHLO, "refuses", "450 4.7.1", (When.EHLO_NOWHERE,)),
+                Reaction("Exim", EXIM_EHLO, "refuses", "550", (When.EHLO_NOWHERE,)),
+                Reaction(
+                    "Rspamd",
+                    "",
+                    "scores HFILTER_HELO_IP_A (1.0) and HFILTER_HELO_NORES_A_OR_MX (0.3)",
+                    when=(When.EHLO_NOWHERE, When.EHLO_WITHOUT_WORDS, When.PUBLIC),
+                ),
+            ),
         ),
         Finding(
             "private-address",
@@ -149,7 +188,7 @@ FINDINGS = {
             Critical,
             "The address has no PTR record.",
             (
-                Reaction("Gmail", "", "refuses", "550-5.7.25", public=True),
+                *GMAIL,
                 *NO_REVERSE_NAME,
                 Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses"),
                 Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses"),
@@ -157,9 +196,9 @@ FINDINGS = {
                     "Rspamd",
                     "",
                     "scores RDNS_NONE (1.0) and HFILTER_HOSTNAME_UNKNOWN (2.5)",
-                    public=True,
+                    when=(When.PUBLIC,),
                 ),
-                Reaction("SpamAssassin", "", "scores RDNS_NONE (0.8 to 2.4)", public=True),
+                Reaction("SpamAssassin", "", "scores RDNS_NONE (0.8 to 2.4)", when=(When.PUBLIC,)),
             ),
         ),
         Finding(
@@ -168,7 +207,7 @@ FINDINGS = {
             "No PTR name resolves back to the address: forward-confirmed reverse DNS"
             " (iprev, RFC 8601) fails.",
             (
-                Reaction("Gmail", "", "refuses", "550-5.7.25", public=True),
+                *GMAIL,
                 Reaction("Postfix", POSTFIX_CLIENT, "refuses", "450 4.7.25"),
                 Reaction("Postfix", POSTFIX_REVERSE, "accepts"),
                 Reaction("Exim", EXIM_CLIENT, "refuses", "550"),
@@ -213,6 +252,12 @@ FINDINGS = {
             Warn,
             "With --sender ADDRESS=NAME: the name that a sender gives in EHLO does not resolve to"
             " the address, or is no PTR name of it. It stands in place of name-mismatch there.",
+            (
+                Reaction("Exim", EXIM_EHLO, "refuses", "550", (When.EHLO_ELSEWHERE,)),
+                Reaction("Postfix", POSTFIX_EHLO, "accepts", when=(When.EHLO_RESOLVES,)),
+                Reaction("Postfix", POSTFIX_EHLO_DOT, "accepts", when=(When.EHLO_RESOLVES,)),
+                Reaction("Exim", EXIM_EHLO, "accepts", when=(When.EHLO_LEADS_BACK,)),
+            ),
         ),
         Finding(
             "underscore-ptr",
@@ -228,7 +273,7 @@ FINDINGS = {
             (
                 *ANY_CONFIRMED_NAME,
                 *(
-                    Reaction(score.filter, "", f"scores {score}", by_name=True)
+                    Reaction(score.filter, "", f"scores {score}", when=(When.SOME_NAMES,))
                     for score in (HFILTER_HOSTNAME, RDNS_DYNAMIC)
                 ),
             ),
@@ -239,8 +284,10 @@ FINDINGS = {
             "A name server answered that it could not (SERVFAIL, REFUSED, a CNAME loop, ...).",
             (
                 *FAILED_LOOKUP,
-                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses", stages=("ptr",)),
-                Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses", stages=("ptr", "confirm")),
+                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses", when=(When.PTR,)),
+                Reaction(
+                    "OpenSMTPD", OPENSMTPD_CLIENT, "refuses", when=(When.PTR_OR_ONLY_CONFIRM,)
+                ),
             ),
         ),
         Finding(

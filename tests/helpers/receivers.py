@@ -27,6 +27,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Union
 
+from reverse_mx.findings import When
 from tests import ROOT
 from tests.helpers.debian import binary, environment
 from tests.helpers.opensmtpd import opensmtpd
@@ -37,7 +38,9 @@ SECONDS = 120
 
 
 class State(NamedTuple):
-    """A client's reverse DNS, or a sender's domain, and the finding that it is.
+    """A client's reverse DNS, what it says in EHLO, or a sender's domain, and the finding it is.
+
+    ``when`` is what a reaction hangs on besides, of what else it can be.
 
     ``zone`` holds records of ``{domain}``, which is the state's own as ``{address}`` is, and
     ``reverse`` records for the address, which is ``{owner}`` there. Either can be at ``fault``:
@@ -55,6 +58,8 @@ class State(NamedTuple):
     reverse_fault: str = ""
     zone_fault: str = ""
     ipv6: bool = False
+    helo: str = "client"
+    when: When | None = None
 
     @property
     def name(self) -> str:
@@ -161,23 +166,53 @@ SENDERS = (
     State("host", "servfail", zone="@ MX 10 mail.dns-failure-mx-servfail.example."),
     State("host", "silent", zone="@ MX 10 mail.dns-timeout-mx-silent.example."),
 )
-STATES = CLIENTS + SENDERS
+HELO = "helo.{domain}"
+HELOS = (
+    State("control", "helo-is-ptr", PTR, MAIL, helo="mail.{domain}"),
+    State("control", "helo-without-dot", PTR, MAIL),
+    State(
+        *("helo-mismatch", "leads-back", PTR, f"{MAIL}\nhelo A {{address}}"),
+        helo=HELO,
+        when=When.EHLO_LEADS_BACK,
+    ),
+    State(
+        *("helo-mismatch", "elsewhere", PTR, f"{MAIL}\nhelo A 192.0.2.200"),
+        helo=HELO,
+        when=When.EHLO_ELSEWHERE,
+    ),
+    State(
+        *("helo-mismatch", "ptr-elsewhere", f"{{owner}} PTR {HELO}.\n{PTR}"),
+        f"{MAIL}\nhelo A 192.0.2.200",
+        helo=HELO,
+        when=When.EHLO_ELSEWHERE,
+    ),
+    State("no-address", "helo-nxdomain", PTR, MAIL, helo=HELO, when=When.EHLO_NOWHERE),
+    State("no-address", "helo-nodata", PTR, f"{MAIL}\nhelo TXT none", helo=HELO),
+    State("no-address", "helo-mx", PTR, f"{MAIL}\nhelo MX 10 mail", helo=HELO),
+)
+STATES = CLIENTS + SENDERS + HELOS
 GOOD_CLIENT, GOOD_SENDER = CLIENTS[0], SENDERS[0]
 PARENTS = ("2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
 
 # The states that are tried under each setting.
 Tries = dict[str, Sequence[State]]
-EXIM: Tries = {"verify = reverse_host_lookup": CLIENTS, "verify = sender": SENDERS}
+EXIM: Tries = {
+    "verify = reverse_host_lookup": CLIENTS,
+    "verify = sender": SENDERS,
+    "verify = helo": HELOS,
+}
 POSTFIX: Tries = {
     "reject_unknown_client_hostname": CLIENTS,
     "reject_unknown_reverse_client_hostname": CLIENTS,
     "reject_unknown_sender_domain": SENDERS,
+    "reject_unknown_helo_hostname": HELOS,
+    "reject_non_fqdn_helo_hostname": HELOS,
 }
 # It waits for a silent name server for longer than a test can.
 ANSWERED = [state for state in CLIENTS if "silent" not in (state.reverse_fault, state.zone_fault)]
 OPENSMTPD: Tries = {"match !rdns": ANSWERED, "match !fcrdns": ANSWERED}
 SETTINGS = {"Exim": EXIM, "Postfix": POSTFIX, "OpenSMTPD": OPENSMTPD}
-STRICT = ("unknown_client_reject_code=550", "unknown_address_reject_code=550")
+STRICT = tuple(f"unknown_{what}_reject_code=550" for what in ("client", "address", "hostname"))
 
 ACCOUNTS = {
     **dict.fromkeys(("root", "opensmtpd", "opensmtpq"), 0),
@@ -373,7 +408,13 @@ def exim_reply(folder: Path, directory: Path, setting: str, state: State) -> str
     with tempfile.TemporaryDirectory(dir=directory) as own:
         (conf := Path(own, "conf")).write_text(EXIM_CONF.format(directory=own, setting=setting))
         exim: list[str | Path] = [binary(folder, "exim4"), "-C", conf, "-bh", str(client.address)]
-        lines = ("EHLO client", f"MAIL FROM:<user@{sender.domain}>", "RCPT TO:<a@example>", "QUIT")
+        hello = client.records(client.helo)
+        lines = (
+            f"EHLO {hello}",
+            f"MAIL FROM:<user@{sender.domain}>",
+            "RCPT TO:<a@example>",
+            "QUIT",
+        )
         done = subprocess.run(
             [*as_user("Debian-exim", environment(folder)), *exim],
             input="".join(f"{line}\r\n" for line in lines),
@@ -393,7 +434,8 @@ def postfix_reply(port: int, state: State) -> str:
     client, sender = client_and_sender(state)
     server = "::1" if client.ipv6 else "127.0.0.1"
     source = str(client.address), 0
-    with smtplib.SMTP(server, port, "client", timeout=60, source_address=source) as smtp:
+    hello = client.records(client.helo)
+    with smtplib.SMTP(server, port, hello, timeout=60, source_address=source) as smtp:
         smtp.ehlo_or_helo_if_needed()
         smtp.mail(f"user@{sender.domain}")
         code, text = smtp.rcpt("a@mx.receiver.example")
@@ -408,7 +450,7 @@ def opensmtpd_reply(port: int, state: State) -> str:
 
 
 def client_and_sender(state: State) -> tuple[State, State]:
-    return (state, GOOD_SENDER) if state in CLIENTS else (GOOD_CLIENT, state)
+    return (GOOD_CLIENT, state) if state in SENDERS else (state, GOOD_SENDER)
 
 
 @contextlib.contextmanager

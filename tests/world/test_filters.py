@@ -12,7 +12,7 @@ from reverse_mx.names import name_of
 from tests.helpers.filters import Client, Scores, judge
 from tests.helpers.ptr_names import NAMES, Judged
 from tests.helpers.realservers import FOLDER
-from tests.helpers.receivers import CLIENTS, GOOD_CLIENT, State
+from tests.helpers.receivers import CLIENTS, GOOD_CLIENT, HELOS, State
 
 NAMELESS = ("missing-ptr", "unconfirmed-ptr", "invalid-ptr")
 STATES = [state for state in CLIENTS if state.finding in NAMELESS]
@@ -24,6 +24,7 @@ ROWS = [
 ]
 GOOD = Client(str(GOOD_CLIENT.address), f"mail.{GOOD_CLIENT.domain}")
 PRIVATE = [Client("172.16.0.200"), Client("172.16.0.200", "dynamic-1.dyn.example.net")]
+HELO = {state.name: state for state in HELOS}
 OWN_NAME = Client(str(GOOD_CLIENT.address), "dynamic-1.example.net", "dynamic-1.example.net")
 # Where a word can stand: alone, behind a number, before one, between two, each apart or not.
 SHAPES = (
@@ -39,11 +40,17 @@ SHAPED = [shape.format(word) for word in sorted(WORDS) for shape in SHAPES]
 def judged() -> dict[Client, Scores]:
     names = [*(row.text for row in NAMES), *SHAPED]
     clients = [GOOD, *PRIVATE, OWN_NAME, *map(named, names), *map(nameless, STATES)]
+    clients += map(greeting, HELOS)
     return dict(zip(clients, judge(FOLDER, clients)))
 
 
 def named(text: str) -> Client:
     return Client(str(GOOD_CLIENT.address), text)
+
+
+def greeting(state: State) -> Client:
+    """A client whose address has a sound name, and that gives the state's one in EHLO."""
+    return Client(str(state.address), f"mail.{state.domain}", state.records(state.helo))
 
 
 def nameless(state: State) -> Client:
@@ -101,6 +108,29 @@ def test_every_row_is_tried() -> None:
     assert {(state.finding, reaction.receiver) for state, reaction in ROWS} == {
         (finding, filter_) for finding in NAMELESS for filter_ in ("Rspamd", "SpamAssassin")
     }
+
+
+def helo_rules(state: State, judged: dict[Client, Scores]) -> dict[str, str]:
+    given = judged[greeting(state)]["Rspamd"]
+    return {rule: f"{value:.1f}" for rule, (value,) in given.items() if "_HELO_" in rule}
+
+
+def test_row_of_a_name_in_ehlo_that_does_not_exist(judged: dict[Client, Scores]) -> None:
+    (reaction,) = [r for r in FINDINGS["no-address"].reactions if r.receiver == "Rspamd"]
+    given = helo_rules(HELO["no-address-helo-nxdomain"], judged)
+    assert dict(re.findall(r"(\w+_\w+) \(([^)]*)\)", reaction.verdict)) == given
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(HELO["control-helo-is-ptr"], id="ptr"),
+        pytest.param(HELO["helo-mismatch-leads-back"], id="another-name-that-leads-back"),
+        pytest.param(HELO["helo-mismatch-elsewhere"], id="name-that-leads-elsewhere"),
+    ],
+)
+def test_no_score_of_a_name_in_ehlo(state: State, judged: dict[Client, Scores]) -> None:
+    assert helo_rules(state, judged) == {}
 
 
 @pytest.mark.parametrize(

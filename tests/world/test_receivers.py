@@ -9,7 +9,7 @@ import pytest
 
 from reverse_mx.findings import FINDINGS, Finding, Reaction
 from tests.helpers.realservers import FOLDER
-from tests.helpers.receivers import NAMESPACES, SETTINGS, Replies, State, play
+from tests.helpers.receivers import NAMESPACES, SETTINGS, STATES, Replies, State, play
 
 ACCEPTS, REFUSES, DEFERS = "accepts", "refuses", "defers"
 CHANCE = "decides by chance"
@@ -21,6 +21,8 @@ ROWS = [
     if reaction.receiver in SETTINGS
 ]
 
+OF_STATES = {state.when for state in STATES}
+
 # What no row can say, as it is no finding or more hangs on than the finding; the verdicts are in
 # the order of SETTINGS: Exim, Postfix with each of its restrictions, OpenSMTPD with each condition.
 BESIDE_THE_TABLE = {
@@ -28,6 +30,10 @@ BESIDE_THE_TABLE = {
     "control-ipv6": (ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS),
     "control-rfc2317": (ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS),
     "control-two-names": (ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS),
+    "control-helo-is-ptr": (ACCEPTS, ACCEPTS, ACCEPTS),
+    "control-helo-without-dot": (REFUSES, REFUSES, REFUSES),
+    "no-address-helo-nodata": (REFUSES, REFUSES, ACCEPTS),
+    "no-address-helo-mx": (REFUSES, ACCEPTS, ACCEPTS),
     "control-mx": (ACCEPTS, ACCEPTS),
     "slash-ptr-confirmed": (ACCEPTS, REFUSES, REFUSES, REFUSES, REFUSES),
     "forward-servfail": (DEFERS, DEFERS, ACCEPTS, ACCEPTS, REFUSES),
@@ -57,7 +63,11 @@ BESIDE_THE_TABLE = {
 
 def states_of(finding: Finding, reaction: Reaction) -> list[State]:
     states = SETTINGS[reaction.receiver].get(reaction.setting, ())
-    return [state for state in states if state.finding == finding.name]
+    return [
+        state
+        for state in states
+        if state.finding == finding.name and OF_STATES.intersection(reaction.when) <= {state.when}
+    ]
 
 
 def name(reaction: Reaction, state: str) -> str:

@@ -1,0 +1,124 @@
+"""What receivers do about a problem, in view of all that was found of its address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Optional
+
+from reverse_mx.addresses import private_by
+from reverse_mx.answer import Edge, Outcome
+from reverse_mx.facts import MailAddress, MailHost, Role, Subject
+from reverse_mx.filters import rspamd
+from reverse_mx.findings import FINDINGS, Problem, Reaction, When
+from reverse_mx.generic import why_generic
+from reverse_mx.names import Address, Name, letters
+
+# What a filter scores comes on top of what a mail server does.
+_SEVERITY = ("accepts", "decides by chance", "defers", "refuses")
+
+# Rspamd scores these in EHLO as it does a word.
+_LOCAL = (
+    *(".lan", ".local", ".home", ".localdomain", ".intra", "in-addr.arpa"),
+    *(".priv", ".user", ".veloxzon"),
+)
+
+
+class Receivers:
+    """Says what each receiver does about a problem, if it does nothing worse to the address.
+
+    A name that would do is of no use beside one that fails, and neither is a sound PTR name of a
+    host that gives a bad one in EHLO.
+    """
+
+    def __init__(self) -> None:
+        self._worst: dict[tuple[Address, str], int] = {}
+        # The names in EHLO of hosts that the public sees no mail from.
+        self._private: set[Optional[Name]] = set()
+
+    def learn(self, subject: Optional[Subject], problem: Problem) -> None:
+        """Take note of a problem that a subject has; ``reactions()`` wants all to be known."""
+        fact = problem.fact
+        addresses = subject.addresses if subject is not None else ()
+        if isinstance(fact, MailHost) and fact.is_helo:
+            if all(private_by(address.address) for address in addresses):
+                self._private.add(fact.name)
+            return
+        if not problem.finding or not isinstance(fact, MailAddress):
+            return
+        reactions = [*_reactions(problem)]
+        if fact.helo is not None:
+            reactions += _reactions(problem.replace(finding="no-address", fact=fact.helo))
+        for reaction in reactions:
+            key = fact.address, reaction.receiver
+            self._worst[key] = max(_severity(reaction), self._worst.get(key, 0))
+
+    def reactions(self, problem: Problem) -> tuple[Reaction, ...]:
+        reactions = [*_reactions(problem)]
+        if isinstance(problem.fact, MailAddress):
+            own: dict[str, int] = {}
+            for reaction in reactions:
+                receiver = reaction.receiver
+                own[receiver] = max(_severity(reaction), own.get(receiver, 0))
+            at = problem.fact.address
+            reactions = [r for r in reactions if own[r.receiver] >= self._worst[at, r.receiver]]
+        elif isinstance(problem.fact, MailHost) and problem.fact.name in self._private:
+            reactions = [r for r in reactions if When.PUBLIC not in r.when]
+        return (*reactions, *_scores(problem))
+
+
+def _severity(reaction: Reaction) -> int:
+    return _SEVERITY.index(reaction.verdict) if reaction.verdict in _SEVERITY else 0
+
+
+def _reactions(problem: Problem) -> Iterator[Reaction]:
+    """Yield what receivers do about a finding by itself."""
+    reactions = FINDINGS[problem.finding].reactions if problem.finding else ()
+    holds = set(_conditions(problem)) if reactions else set()
+    return (reaction for reaction in reactions if holds.issuperset(reaction.when))
+
+
+def _scores(problem: Problem) -> Iterator[Reaction]:
+    """Yield what filters score a generic name with; a private address they do not look at."""
+    if problem.finding == "generic-ptr" and not private_by(problem.fact.address):
+        why = why_generic(problem.about.name, problem.fact.address)
+        for score in why.scores if why is not None else ():
+            yield Reaction(score.filter, "", f"scores {score}")
+
+
+def _conditions(problem: Problem) -> Iterator[When]:
+    """Yield what holds of a problem, of all that a reaction can hang on."""
+    fact, about = problem.fact, problem.about
+    stage = about.stage if isinstance(about, Edge) else ""
+    if isinstance(fact, Subject) and stage == "mx":
+        yield from (When.MX, When.MX_OR_ADDRESS)
+    elif isinstance(fact, MailHost):
+        if fact.target.role in (Role.MX, Role.IMPLICIT_MX) and stage == "address":
+            yield When.MX_OR_ADDRESS
+        if fact.is_helo:
+            yield from _conditions_of_ehlo(fact)
+    elif isinstance(fact, MailAddress):
+        if not private_by(fact.address):
+            yield When.PUBLIC
+        if stage == "ptr":
+            yield from (When.PTR, When.PTR_OR_CONFIRM, When.PTR_OR_ONLY_CONFIRM)
+        elif stage == "confirm":
+            yield When.PTR_OR_CONFIRM
+            if len(fact.iprev.names) == 1:
+                yield When.PTR_OR_ONLY_CONFIRM
+        if fact.helo is not None and fact.helo.all_addresses:
+            yield When.EHLO_RESOLVES
+            if fact.address in fact.helo.all_addresses:
+                yield When.EHLO_LEADS_BACK
+            elif not fact.helo_leads_back:
+                yield When.EHLO_ELSEWHERE
+
+
+def _conditions_of_ehlo(host: MailHost) -> Iterator[When]:
+    assert host.name is not None
+    if all(answer.outcome is Outcome.NXDOMAIN for answer in host.answers):
+        yield When.EHLO_NOWHERE
+    text = letters(host.name).lower()
+    if not any(True for _ in rspamd(text)) and not text.endswith(_LOCAL):
+        yield When.EHLO_WITHOUT_WORDS
+    # Unless all that the host sends from is private.
+    yield When.PUBLIC
