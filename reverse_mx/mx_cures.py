@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from dns.rdatatype import CNAME, MX, PTR
 
-from reverse_mx.addresses import unusable_as
+from reverse_mx.addresses import has_reverse, unusable_as
 from reverse_mx.answer import Outcome
 from reverse_mx.cure import ADDRESS, NAME, Cure, ZoneRecord, in_place_of, instead
 from reverse_mx.facts import Iprev, MailAddress, MailHost, Role, Subject
@@ -44,6 +44,12 @@ class MxCures:
         self._null: set[Name] = set()
         # Names of hosts that mail leaves from, which no change of an MX record helps.
         self._senders: set[Name] = set()
+        # The addresses from which names are said in EHLO.
+        self._said: dict[Name, dict[Address, None]] = {}
+        for subject in subjects:
+            for helo in (host for host in subject.hosts if host.is_helo):
+                own = dict.fromkeys(a.address for a in subject.addresses)
+                self._said.setdefault(helo.names[0], {}).update(own)
         for mx in (subject.mx for subject in subjects if subject.mx is not None):
             if any(record.exchange == ROOT and not record.preference for record in mx.records):
                 self._null.add(mx.owner)
@@ -133,12 +139,16 @@ class MxCures:
         assert fact.name is not None
         rdtypes = [answer.question.rdtype for answer in fact.answers]
         host = [Cure("fix", ZoneRecord(fact.name, rdtypes[0], ADDRESS), fact.name)]
+        if fact.is_helo:
+            said = filter(has_reverse, self._said[fact.name])
+            own = [ZoneRecord(fact.name, rdtype_of(a), a) for a in said if rdtype_of(a) in rdtypes]
+            host = [Cure("fix", r, fact.name) for r in own[:MOST_IN_LINE]] or host
         if fact.aliases:
             # Asked about the alias, the servers would speak of its target's zone.
             alias = Cure(
                 "in place of", ZoneRecord(fact.name, CNAME, fact.names[1]), fact.name.parent()
             )
-            host = [host[0]._replace(owner=fact.name.parent()), alias]
+            host = [*(cure._replace(owner=fact.name.parent()) for cure in host), alias]
             if len(rdtypes) == 1 and is_good(fact.names[-1]):
                 # Behind the alias there may well be addresses of the other family.
                 real = fact.names[-1]

@@ -1059,6 +1059,20 @@ in: zone 2.0.192.in-addr.arpa, see above
             "in: zone example.com, see above\n",
             id="spf-record-that-led-to-itself-is-no-better",
         ),
+        pytest.param(
+            """
+            192.0.2.40 PTR out.example.com.
+            192.0.2.41 PTR out.example.com.
+            host.example.com. A 192.0.2.40
+            host.example.com. A 192.0.2.41
+            """,
+            ("--sender", "host.example.com=out.example.com"),
+            "no-address",
+            "fix: out.example.com. A 192.0.2.40\n"
+            "fix: out.example.com. A 192.0.2.41\n"
+            "in: zone example.com, see above\n",
+            id="name-in-ehlo-has-the-addresses-at-which-it-is-said",
+        ),
     ],
 )
 def test_advice_for_senders_and_several_domains(

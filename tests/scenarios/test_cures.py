@@ -221,7 +221,7 @@ def problems(made: Made) -> tuple[list[Advised], set[str]]:
             found[-1].lines.append(line.strip())
     # An MX target that is an address in letters is not looked at.
     checked = re.findall(r"(?m)^ +(?:\[[A-Z]+\]|MX \d+(?! \d+\.\d)) (\S+)", output.stdout)
-    return [problem for problem in found if problem.state != "OK"], set(checked)
+    return found, set(checked)
 
 
 class Patient:
@@ -341,7 +341,7 @@ def ways(advised: Advised) -> Iterator[tuple[str, list[str]]]:
 def harm(made: Made) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the advice for a zone, by kind, or "" for each cure that is good."""
     before, seen = problems(made)
-    for problem in before:
+    for problem in (problem for problem in before if problem.state != "OK"):
         for name, way in ways(problem):
             yield from harm_of(made, before, seen, problem, name, way)
 
@@ -350,7 +350,11 @@ def harm_of(
     made: Made, before: list[Advised], seen: set[str], problem: Advised, name: str, way: list[str]
 ) -> Iterator[tuple[str, str]]:
     patient = Patient(made)
+    # A provider's host that says a name of the user's is taken for the user's.
     known = {p.about for p in before}
+    known |= {
+        ("name-mismatch", subject) for finding, subject in known if finding == "provider-name"
+    }
     try:
         if not patient.take(problem, way):
             yield f"{name} has no record", f"{problem}"
