@@ -46,6 +46,20 @@ def show_octets(octets: bytes, most: int = 200) -> str:
     return safe + ("..." if len(octets) > most else "")
 
 
+def show_remark(octets: bytes) -> str:
+    """Return what a server says in its own words so that it can be read, and is safe to print.
+
+    Names in it stand in round brackets, not in angles or quotes, and what the server escaped as in
+    a zone file (RFC 1035, 5.1) is unescaped first.
+    """
+
+    def meant(escape: re.Match[bytes]) -> bytes:
+        return bytes([int(escape[1])]) if escape[1].isdigit() else escape[1]
+
+    plain = re.sub(rb"(?s)\\([01]\d\d|2[0-4]\d|25[0-5]|[^\d])", meant, octets)
+    return show_octets(plain.translate(bytes.maketrans(b"<>", b"()"), b"\"'`"))
+
+
 def show_name(name: Name, idn: bool = False) -> str:
     r"""Return a domain name as it is safe to print, without the final dot.
 

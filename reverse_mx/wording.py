@@ -24,7 +24,14 @@ from reverse_mx.spf_record import (
     SpfLeftOut,
     SpfSource,
 )
-from reverse_mx.text import in_line, os_reason, printable, show_name, show_octets
+from reverse_mx.text import (
+    in_line,
+    os_reason,
+    printable,
+    show_name,
+    show_octets,
+    show_remark,
+)
 from reverse_mx.zone_facts import Lameness, ServerAnswer, Unasked
 
 
@@ -143,7 +150,7 @@ def remarks(remarks: Sequence[ExtendedError]) -> str:
     """Return Extended DNS Errors in words (RFC 8914)."""
     return "".join(
         f" (EDE {remark.code} {_meaning(remark.code)}"
-        f"{': ' + show_octets(remark.text) if remark.text else ''})"
+        f"{': ' + show_remark(remark.text) if remark.text else ''})"
         for remark in remarks
     )
 

@@ -904,6 +904,20 @@ SCENARIOS = [
         "mx address ptr",
         "1 1 0 0 0 1",
     ),
+    *(
+        Scenario(
+            f"crit-ptr-servfail-with-ede-{id}",
+            MAIL + f"! 192.0.2.25 PTR rcode SERVFAIL 7 {text}",
+            "CRITICAL - example.com: PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL"
+            f" (EDE 7 Signature Expired: {shown}) from 127.0.0.1#PORT [dns-failure]",
+            "mx address ptr",
+            "1 1 0 0 0 1",
+        )
+        for id, text, shown in (
+            ("of-unbound", "failure <a.example. A IN>", "failure (a.example. A IN)"),
+            ("escaped-by-the-resolver", r'of\\032\\"a.example\\" \\300', r"of a.example \092300"),
+        )
+    ),
     Scenario(
         "crit-ptr-servfail-with-ede-of-a-later-rfc",
         MAIL + "! 192.0.2.25 PTR rcode SERVFAIL 49999 ask us",
