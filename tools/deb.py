@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,7 +19,7 @@ import generate  # noqa: E402
 from tests.helpers.chroot import Chroot, Failed  # noqa: E402
 from tests.helpers.debian import Unavailable  # noqa: E402
 
-FOLDER = ROOT / ".debian"
+FOLDER = (ROOT / ".debian").resolve()
 DIST = ROOT / "dist"
 TOOLS = ("build-essential", "lintian")
 MADE = {
@@ -24,23 +28,49 @@ MADE = {
     "check_reverse_mx.bash": generate.completion,
 }
 LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "*.egg-info")
+# Seconds after which somebody who waits would ask whether it goes on.
+SILENCE = 8
 
 
-def build() -> Path:
-    """Return the package, built and without a complaint of lintian."""
-    with Chroot(FOLDER, (*TOOLS, *build_depends())) as chroot:
-        source = chroot.root / "root" / "source"
-        shutil.copytree(ROOT, source, ignore=LEFT_OUT)
+def build(source: Path, folder: Path) -> Path:
+    """Return the package of a source tree, made in a folder and without a complaint of lintian."""
+    with contextlib.ExitStack() as stack:
+        with told("making the Debian to build in"):
+            chroot = stack.enter_context(Chroot(FOLDER, (*TOOLS, *build_depends())))
+        copy = chroot.root / "root" / "source"
+        shutil.copytree(source, copy, ignore=LEFT_OUT)
         for name, make in MADE.items():
-            (source / "debian" / name).write_text(make(), "utf-8")
-        chroot.run("sh", "-ec", "cd source && dpkg-buildpackage --build=binary --no-sign")
+            (copy / "debian" / name).write_text(make(), "utf-8")
+        with told("building the package"):
+            chroot.run("sh", "-ec", "cd source && dpkg-buildpackage --build=binary --no-sign")
         lintian = "lintian --allow-root --info --fail-on=error,warning"
-        print(chroot.run("sh", "-ec", f"{lintian} --version; {lintian} *.changes").stdout, end="")
+        with told("having lintian examine it"):
+            examined = chroot.run("sh", "-ec", f"{lintian} --version; {lintian} *.changes")
+        print(examined.stdout, end="")
         (built,) = (chroot.root / "root").glob("*.deb")
-        DIST.mkdir(exist_ok=True)
-        for old in DIST.glob("check-reverse-mx_*.deb"):
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("check-reverse-mx_*.deb"):
             old.unlink()
-        return Path(shutil.copy(built, DIST))
+        return Path(shutil.copy(built, folder))
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say what is done, and again and again for how long it has been."""
+    print(what, flush=True)
+    ended = threading.Event()
+
+    def go_on(began: float) -> None:
+        while not ended.wait(SILENCE):
+            print(f"  for {time.monotonic() - began:.0f} s", flush=True)
+
+    thread = threading.Thread(target=go_on, args=(time.monotonic(),))
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def build_depends() -> list[str]:
@@ -53,7 +83,7 @@ def build_depends() -> list[str]:
 
 def main() -> int:
     try:
-        print(build().relative_to(ROOT))
+        print(build(ROOT, DIST).relative_to(ROOT))
     except (Unavailable, Failed) as error:
         print(f"deb.py: {error}", file=sys.stderr)
         return 1

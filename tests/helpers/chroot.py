@@ -216,7 +216,7 @@ def make_root(folder: Path, packages: Sequence[str]) -> Path:
             as_root = in_user_namespace()
             _run([*as_root, "rm", "-rf", str(new)])
             new.mkdir()
-            _run([*command, release, str(tar), *sources])
+            _run([*command, release, str(tar), *sources], PERL5LIB=perl_modules(folder))
             # Without the devices, which only root can make.
             unpack = ("tar", "--extract", "--numeric-owner", "--exclude=./dev/*")
             _run([*as_root, *unpack, f"--file={tar}", f"--directory={new}"])
@@ -235,9 +235,20 @@ def in_user_namespace() -> Sequence[str]:
     return USER_NAMESPACE
 
 
-def _run(command: Sequence[str]) -> None:
+def perl_modules(folder: Path) -> str:
+    """Where those are that mmdebstrap needs: a minimal Debian's perl has too few."""
+    folders = ("usr/lib/*/perl/5.*", "usr/share/perl/5.*")
+    return ":".join(str(found) for name in folders for found in (folder / "root").glob(name))
+
+
+def _run(command: Sequence[str], **environment: str) -> None:
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         needs = "it needs root, or the package uidmap and a range of ids in /etc/subuid and subgid"
