@@ -3,6 +3,7 @@
 # make test-world   the plugin among real name servers, receivers, schedulers and packages
 # make plugin [PYTHON=/usr/bin/python3]   one file to drop in, dist/check_reverse_mx, for that Python
 # make deb    the Debian package, in dist/; make man completion: those two alone, in build/
+# make release    all that a release has, in dist/, from a clean tree
 # make scale  how many checks an Icinga carries; writes docs/scale.md, in some seven minutes
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in hours; [SAMPLE=500] of them
@@ -24,7 +25,7 @@ SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
 .PHONY: demo test test-world plugin deb docs man completion scale bench fuzz mutation lock loss
-.PHONY: check-tools clean
+.PHONY: release deb-needs check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python -m tests.trials.demo
@@ -51,8 +52,17 @@ plugin: PYTHON = /usr/bin/python3
 plugin:
 	$(PYTHON) tools/one_file.py dist/check_reverse_mx
 
-deb: .venv/.docs
+# pip is not quiet here: nobody shall wait for ten seconds without a word.
+deb release: PIP = -m pip install --disable-pip-version-check --progress-bar off
+deb: deb-needs .venv/.docs
 	.venv/bin/python tools/deb.py
+
+release: deb-needs .venv/.test
+	.venv/bin/python tools/release.py
+
+deb-needs:
+	@echo "This makes a small Debian to build in, under .debian, as root or with uidmap's subordinate"
+	@echo "ids: at the first time some 5 minutes, 2 GB of disk and a network; later half a minute."
 
 docs: .venv/.test
 	.venv/bin/python -m tests.project.test_docs --write

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 
 class Document:

@@ -24,7 +24,7 @@ from check_reverse_mx import __version__
 from reverse_mx.findings import FINDINGS, STATES
 from reverse_mx.options import make_parser
 from tests import ROOT
-from tests.helpers.chroot import Chroot
+from tests.helpers.chroot import Chroot, perl_modules
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import Program, zone
 from tests.helpers.realservers import FOLDER
@@ -145,7 +145,6 @@ def test_wheel_from_the_sdist_runs(dist: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["pip", "pipx"])
 def test_readme_installs_with(how: str, source: Path, tmp_path: Path) -> None:
     """The commands as they are, but under another root."""
-    (tmp_path / "usr/lib/nagios/plugins").mkdir(parents=True)
     commands = "\n".join(way(how if how == "pipx" else "pip in"))
     elsewhere = re.sub(r"(?m)(^|(?<=[ =]))/(?=opt/|usr/)", f"{tmp_path}/", commands)
     run("sh", "-ec", elsewhere, cwd=source)
@@ -216,23 +215,27 @@ def deb() -> Path:
     """The Debian package, made by the first command that README.md has for it."""
     first, _ = way("Debian package")
     output = run("sh", "-ec", first, cwd=ROOT)
+    assert output.startswith("This makes a small Debian to build in, under .debian, as root"), (
+        output
+    )
     assert re.search(r"^Lintian v", output, re.MULTILINE), output
     (package,) = (ROOT / "dist").glob("check-reverse-mx_*.deb")
     return package
 
 
-def test_package_needs_the_libraries_that_setup_cfg_names() -> None:
+def libraries(form: str) -> set[str]:
+    """The libraries that setup.cfg names, with name and version in a form."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    needed = {
-        f"python3-{name} (>= {version})"
-        for name, version in re.findall(
-            r"^(\w+)\S*?>=([\d.]+)", setup["options"]["install_requires"], re.MULTILINE
-        )
-    }
+    named = re.findall(r"^(\w+)\S*?>=([\d.]+)", setup["options"]["install_requires"], re.MULTILINE)
+    assert len(named) == 2
+    return {form.format(name, version) for name, version in named}
+
+
+def test_package_needs_the_libraries_that_setup_cfg_names() -> None:
     control = (ROOT / "debian" / "control").read_text("utf-8")
-    assert len(needed) == 2
-    assert needed == set(re.findall(r"^ (python3-\w+ \(>= .*\)),$", control, re.MULTILINE))
+    found = set(re.findall(r"^ (python3-\w+ \(>= .*\)),$", control, re.MULTILINE))
+    assert found == libraries("python3-{} (>= {})")
 
 
 def test_package_has_the_licence() -> None:
@@ -241,6 +244,35 @@ def test_package_has_the_licence() -> None:
     assert (
         copyright_file.partition("License: Expat\n")[2].replace("\n .\n", "\n").split() == licence
     )
+
+
+def test_package_ships_all_of_contrib(deb: Path) -> None:
+    shipped = run("dpkg-deb", "--contents", deb)
+    examples = set(
+        re.findall(r"(?m) \./usr/share/doc/check-reverse-mx/examples/(\S+?)(?:\.gz)?$", shipped)
+    )
+    assert {path.name for path in (ROOT / "contrib").iterdir()} <= {
+        example.partition("/")[0] for example in examples
+    }
+
+
+def test_small_debian_is_made_with_no_more_than_perl_base(deb: Path) -> None:
+    """As a minimal Debian has it: the modules come with mmdebstrap."""
+    with Chroot(FOLDER) as chroot:
+        chroot.run(
+            "sh",
+            "-c",
+            "dpkg --purge --force-all $(dpkg -l '*perl*' | awk '/^ii/ && !/perl-base/ {print $2}')",
+        )
+        lacking = chroot.run("perl", "-MPod::Usage", "-e", "1", check=False)
+        assert lacking.returncode
+        copy = chroot.root / "root" / "root"
+        for modules in [FOLDER / "root/usr/share/perl", *FOLDER.glob("root/usr/lib/*/perl")]:
+            shutil.copytree(modules, copy / modules.relative_to(FOLDER / "root"), symlinks=True)
+        shutil.copy(FOLDER / "root/usr/bin/mmdebstrap", copy)
+        where = perl_modules(chroot.root / "root").replace(str(chroot.root), "")
+        told = chroot.run("perl", "root/mmdebstrap", "--version", env={"PERL5LIB": where})
+    assert told.stdout.startswith("mmdebstrap ")
 
 
 def install(chroot: Chroot, package: Path) -> None:
@@ -256,6 +288,117 @@ def apt(chroot: Chroot, *packages: str) -> None:
     (chroot.root / "etc/apt/apt.conf.d/yes").write_text('APT::Get::Assume-Yes "true";\n')
     chroot.run("apt-get", "update", network=True)
     chroot.run("apt-get", "install", "--no-install-recommends", *packages, network=True)
+
+
+# make release
+
+
+def commit(repository: Path) -> None:
+    """Commit all that is there."""
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@localhost", "-C", repository)
+    run(*git, "init", "--quiet")
+    run(*git, "add", ".")
+    run(*git, "commit", "--quiet", "--message", "all")
+
+
+@pytest.fixture(scope="module")
+def repository(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which all is committed."""
+    folder = tmp_path_factory.mktemp("repository") / "first"
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+    shutil.copy(ROOT / ".gitignore", folder)
+    (folder / ".debian").symlink_to(FOLDER)
+    commit(folder)
+    return folder
+
+
+def release(repository: Path, *shell: str) -> dict[str, bytes]:
+    """Make a release, and return its files."""
+    make = f"{sys.executable} tools/release.py"
+    run("sh", "-ec", "; ".join((*shell, make)), cwd=repository)
+    return {file.name: file.read_bytes() for file in (repository / "dist").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def released(repository: Path) -> dict[str, bytes]:
+    return release(repository)
+
+
+def test_release_has_every_way_to_install(repository: Path, released: dict[str, bytes]) -> None:
+    names = {
+        "check_reverse_mx",
+        f"check-reverse-mx_{__version__}_all.deb",
+        f"check_reverse_mx-{__version__}-py3-none-any.whl",
+        f"check_reverse_mx-{__version__}.tar.gz",
+    }
+    assert released.keys() == {*names, "SHA256SUMS"}
+    checked = run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=repository / "dist")
+    assert {line.partition(":")[0] for line in checked.splitlines()} == names
+
+
+def test_release_of_one_commit_is_the_same_octets_again(
+    repository: Path, released: dict[str, bytes], tmp_path: Path
+) -> None:
+    """By another user's settings, in another folder, of files of another time."""
+    clone = tmp_path / "second"
+    run("git", "clone", "--quiet", repository, clone)
+    (clone / ".debian").symlink_to(FOLDER)
+    again = release(clone, "umask 077", "export TZ=Asia/Tokyo PYTHONHASHSEED=5")
+    assert [name for name in released if released[name] != again[name]] == []
+
+
+@pytest.mark.parametrize("kind", ["changed", "new"])
+def test_release_is_made_of_what_is_committed_alone(
+    kind: str, repository: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", repository, clone)
+    file = clone / ("README.md" if kind == "changed" else "new.txt")
+    file.write_text("not committed")
+    program = clone / "tools" / "release.py"
+    ended = subprocess.run(
+        [sys.executable, program], stderr=subprocess.PIPE, text=True, check=False
+    )
+    mark = " M" if kind == "changed" else "??"
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "release.py: a release is made of a commit, and these differ from it:\n"
+        f"{mark} {file.name}\n\n",
+    )
+    assert not (clone / "dist").exists()
+
+
+# contrib/check_reverse_mx.spec
+
+
+def test_rpm_builds_and_runs(released: dict[str, bytes]) -> None:
+    """With Debian's rpm, whose database knows no package of the Debian that it is in."""
+    spec = ROOT / "contrib" / "check_reverse_mx.spec"
+    with Chroot(FOLDER) as chroot:
+        apt(chroot, "rpm", "python3-nagiosplugin", "python3-dnspython", "python3-idna")
+        home = chroot.root / "root"
+        shutil.copy(spec, home)
+        for name, content in released.items():
+            if name.endswith(".tar.gz"):
+                (home / name).write_bytes(content)
+        build = "rpmbuild -bb --nodeps --define '_sourcedir /root' check_reverse_mx.spec"
+        chroot.run("sh", "-ec", build)
+        (package,) = chroot.run("sh", "-c", "ls rpmbuild/RPMS/*/*.rpm").stdout.split()
+        needed = chroot.run("rpm", "-qpR", package).stdout.splitlines()
+        assert {"python3dist(dnspython) >= 2.3", "python3dist(nagiosplugin) >= 1.3.2"} <= {*needed}
+        chroot.run("rpm", "-i", "--nodeps", "--force-debian", package)
+        files = chroot.run("rpm", "-qpl", package).stdout.splitlines()
+        (plugin,) = (file for file in files if file.endswith("plugins/check_reverse_mx"))
+        with chroot.name_server(ZONE):
+            ended = chroot.run(plugin, "-d", "example.com", check=False)
+    assert (ended.stdout.partition(" | ")[0], ended.stderr, ended.returncode) == (OK, "", 0)
+
+
+def test_rpm_is_of_this_version_and_needs_the_libraries_that_setup_cfg_names() -> None:
+    spec = (ROOT / "contrib" / "check_reverse_mx.spec").read_text("utf-8")
+    assert f"\nVersion: {__version__}\n" in spec
+    found = set(re.findall(r"(?m)^Requires: (python3dist\S+ >= \S+)$", spec))
+    assert found == libraries("python3dist({}) >= {}")
 
 
 @pytest.fixture(scope="module")
