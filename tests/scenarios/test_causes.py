@@ -192,3 +192,113 @@ def test_cause_with_an_alias(plugin: Plugin, held: str, said: str) -> None:
     ):
         output = plugin.ask(resolver, "-d", "example.com", "-v")
     assert cause(output) == [said]
+
+
+# What the registry delegates to, where the servers are in the zone that fails.
+
+PARENT = "192.0.2.52"
+REGISTRY = f"""
+    com. SOA a.nic.example. registry.nic.example. 1 3600 600 86400 60
+    com. NS a.nic.example.
+    a.nic.example. A {PARENT}
+"""
+FAILING = (
+    REGISTRY
+    + """
+    ! example.com. * rcode SERVFAIL
+    ! *.example.com. * rcode SERVFAIL
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("glue", "manners", "told"),
+    [
+        pytest.param(
+            "=192.0.2.51",
+            "rcode REFUSED",
+            [
+                "  cause: no name server that example.com is delegated to serves it:",
+                "    ns.example.com (192.0.2.51)",
+                "  fix: its registrar changes example.com. NS in com, or they serve it again",
+                "  asked themselves, the servers of example.com:",
+                "    ns.example.com (192.0.2.51) answers REFUSED",
+            ],
+            id="servers-refuse",
+        ),
+        pytest.param(
+            "=192.0.2.51",
+            "drop",
+            [
+                "  cause: no name server of example.com answers, while others do: ns.example.com",
+                "    (192.0.2.51)",
+                "  fix: whoever runs them starts them, or its registrar changes example.com. NS",
+                "    and the addresses (glue) in com",
+                "  asked themselves, the servers of example.com:",
+                "    ns.example.com (192.0.2.51) does not answer",
+            ],
+            id="glue-leads-nowhere",
+        ),
+        pytest.param(
+            "",
+            "drop",
+            [
+                "  cause: no name server of example.com has an address: ns.example.com",
+                "  fix: its registrar adds ns.example.com. A ADDRESS-OF-THE-HOST to com (glue),",
+                "    or names other servers there",
+                "  asked themselves, the servers of example.com:",
+                "    ns.example.com has no address",
+            ],
+            id="no-glue",
+        ),
+    ],
+)
+def test_cause_below_the_registry(plugin: Plugin, glue: str, manners: str, told: list[str]) -> None:
+    registry = f"! * * authority\n! example.com. * delegation example.com. ns.example.com.{glue}"
+    with (
+        NameServer(zone(FAILING)) as resolver,
+        NameServer(zone(REGISTRY + registry), PARENT, resolver.port),
+        NameServer(f"! * * {manners}", "192.0.2.51", resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    said = "MX lookup failed: SERVFAIL from 127.0.0.1"
+    assert output.stdout.replace(f"#{resolver.port}", "").splitlines()[:-1] == [
+        f"REVERSE_MX CRITICAL - example.com: {said} [dns-failure]",
+        f"[CRITICAL] dns-failure: {said}",
+        *told,
+        "  meanwhile: deferred by Postfix (450 4.1.8), Exim (451)",
+        "example.com",
+    ]
+
+
+def test_cause_is_not_guessed_where_port_53_does_not_get_out(plugin: Plugin) -> None:
+    """Neither the zone's server answers nor the registry's."""
+    failing = (
+        "\n! 192.0.2.25 PTR rcode SERVFAIL\narpa. SOA a. b. 1 1 1 1 1\narpa. NS a.nic.example."
+    )
+    with (
+        NameServer(zone(f"{ZONE}{failing}\na.nic.example. A {PARENT}")) as resolver,
+        NameServer("! * * drop", PARENT, resolver.port),
+        NameServer("! * * drop", "192.0.2.53", resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert cause(output) == [
+        "not found; port 53 does not get out from here, so no name server can be asked itself;"
+        " whoever runs the resolver can"
+    ]
+
+
+@pytest.mark.parametrize("seconds", [2, 10, 20])
+def test_silence_is_borne_as_long_with_v_as_without(plugin: Plugin, seconds: int) -> None:
+    """So that the verdict is the same, and time for the cause is left."""
+    with NameServer(zone(MAIL + "! 192.0.2.25 PTR drop")) as server:
+        runs = [
+            plugin.ask(server, "-d", "example.com", "-t", str(seconds), *verbose)
+            for verbose in ([], ["-v"])
+        ]
+    borne = min(0.6 * seconds, 6.0)
+    said = f"no answer from {server.address}#{server.port} in {borne:.1f} s [dns-timeout]"
+    assert [run.status for run in runs] == [
+        "REVERSE_MX UNKNOWN - example.com: PTR lookup of 192.0.2.25 (mail.example.com) timed out:"
+        f" {said}"
+    ] * 2
