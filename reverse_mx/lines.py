@@ -33,6 +33,9 @@ RUN_LOOKUPS = 100_000
 # Once a line has borne silence to the end, and has lookups that waited for that, all of them have
 # this part of what is left of the time: the rest is for what is asked next.
 HURRY_SHARE = 0.3
+# So many lines are open at first, and one more after each so many lookups; a domain has about nine.
+OPEN_AT_ONCE = 256
+OPENED_AFTER = 8
 # Of the lookups that were left out so many are told apart.
 MOST_LEFT_OUT = 10_000
 
@@ -83,6 +86,8 @@ class Party:
     them pays for it. ``lacks`` is what was left out as none could, by whether it is of a zone.
     """
 
+    __slots__ = ("_asked", "lacks", "lines")
+
     def __init__(self, lines: Iterable[Line]) -> None:
         # Without values it is a set that keeps its order.
         self.lines = dict.fromkeys(lines)
@@ -112,10 +117,6 @@ class Party:
                 for places, asked in self._asked:
                     places.add(line, asked)
 
-    def end(self) -> None:
-        """Let go of what waited, which in a run of many domains is much."""
-        self._asked.clear()
-
 
 _PARTY: contextvars.ContextVar[Party] = contextvars.ContextVar("party")
 
@@ -126,31 +127,43 @@ class Shared(Generic[T]):
     It is run anew for those who can pay for what was left out of it for others.
     """
 
+    __slots__ = ("_chain", "_party", "_promise")
+
     def __init__(self, chain: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self._chain = chain
+        self._party: Optional[Party] = None
         self._run()
 
     def wanted(self) -> Promise[T]:
         """Return the value to come, in whose line the chain that runs is."""
         party = _PARTY.get()
-        if self._party.lacks and all(map(party.payer, self._party.lacks)):
-            self._run()
-        elif not self._promise.settled:
-            self._party.join(party)
+        if self._party is not None:
+            if self._party.lacks and all(map(party.payer, self._party.lacks)):
+                self._run()
+            elif not self._promise.settled:
+                self._party.join(party)
         return self._promise
 
     def _run(self) -> None:
-        self._party = Party(_PARTY.get().lines)
-        own = _PARTY.set(self._party)
+        party = self._party = Party(_PARTY.get().lines)
+        own = _PARTY.set(party)
         self._promise = start(self._chain())
-        self._promise.then(self._party.end)
         _PARTY.reset(own)
+        self._promise.then(functools.partial(self._ended, party))
+
+    def _ended(self, party: Party) -> None:
+        """Let go of what is not needed again, which in a run of many domains is much."""
+        if self._party is party and not party.lacks:
+            self._party = None
+            del self._chain
 
 
 class Lines:
     """The lines of a run, and how many of them are open: between these the places are shared.
 
-    ``common`` is how many lookups they can still have together, besides their own.
+    ``common`` is how many lookups they can still have together, besides their own. A line that is
+    not open yet takes little memory: one is opened for each that ends, and for every few lookups,
+    so that it does not depend on what those that are open ask when the next one comes to its turn.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -158,16 +171,39 @@ class Lines:
         self.open = 0
         self.common = RUN_LOOKUPS
         self._places: list[Places] = []
+        self._unopened: collections.deque[Promise[None]] = collections.deque()
+        self._started = 0
+        loop.when_time_is_up(self._open_all)
 
     async def queue(self, chain: Coroutine[Any, Any, T], budget: Budget) -> T:
         """Run a chain, and all that it starts, in a line of its own. To be started itself."""
-        _PARTY.set(Party([Line(self, budget)]))
+        if self.open >= OPEN_AT_ONCE:
+            turn: Promise[None] = Promise()
+            self._unopened.append(turn)
+            await turn
+        line = Line(self, budget)
+        _PARTY.set(Party([line]))
         self.open += 1
         value = await chain
         self.open -= 1
+        self._open_next()
         for places in self._places:
-            places.refill()
+            places.close(line)
         return value
+
+    def has_started(self) -> None:
+        """Note that something has got a place."""
+        self._started += 1
+        if self._started % OPENED_AFTER == 0:
+            self._open_next()
+
+    def _open_next(self) -> None:
+        if self._unopened:
+            self._unopened.popleft().settle(None)
+
+    def _open_all(self) -> None:
+        while self._unopened:
+            self._open_next()
 
     @staticmethod
     def payer(lookup: Hashable, of_zone: bool) -> Optional[Line]:
@@ -260,6 +296,11 @@ class Places:
         self._turns.setdefault(line, self._queues[line])
         self.refill()
 
+    def close(self, line: Line) -> None:
+        """Let go of a line; those that are left have its share."""
+        self._queues.pop(line, None)
+        self.refill()
+
     def refill(self) -> None:
         if self._turns:
             self._lines.loop.soon(self._fill)
@@ -281,6 +322,7 @@ class Places:
 
     def _start(self, asked: Waiting, queue: Queue) -> None:
         self._taken += 1
+        self._lines.has_started()
         asked.promise.then(functools.partial(self._ended, asked, queue))
         asked.start(queue)
 

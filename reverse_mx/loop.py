@@ -42,12 +42,17 @@ class Promise(Generic[T]):
         self.value = value
         self.settled = True
         # What waited is let go of: in a run of many domains the chains are most of the memory.
-        waiting, self._waiting = self._waiting, []
+        waiting = self._waiting
+        del self._waiting
         for resume in waiting:
             resume()
 
     def then(self, resume: Callable[[], None]) -> None:
-        self._waiting.append(resume)
+        """Call ``resume`` as soon as the value is there."""
+        if self.settled:
+            resume()
+        else:
+            self._waiting.append(resume)
 
     def __await__(self) -> Generator[Promise[T], None, T]:
         if not self.settled:
