@@ -53,8 +53,8 @@ def test_two_thousand_answers_from_hell() -> None:
             id="crash",
         ),
         pytest.param(
-            '"\\n".join(passed) + "\\n"',
-            '"\\n".join([*passed, *passed[:1]]) + "\\n"',
+            '"\\n".join([status, *long]) + "\\n"',
+            '"\\n".join([status, *long, status]) + "\\n"',
             "more than one status line",
             id="two-status-lines",
         ),
