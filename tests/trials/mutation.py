@@ -292,12 +292,19 @@ def judge(mutants: Sequence[Mutant]) -> list[str]:
     return [SURVIVED if key(mutant) in told else next(killer) for mutant in mutants]
 
 
-def figures(killers: Sequence[str], seconds: float, made: int) -> str:
+def commit() -> str:
+    """Return which commit is checked out."""
+    told = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.check_output(told, cwd=ROOT, text=True).strip()
+
+
+def figures(killers: Sequence[str], seconds: float, made: int, of: str) -> str:
     """Return the figures of a run on all the mutants that were made, or on some, as a table."""
     timeouts, imports = killers.count(TIMEOUT), killers.count(IMPORT)
     survived = killers.count(SURVIVED)
     killed = len(killers) - survived
     rows = [
+        ("commit", of),
         ("mutants", made),
         ("judged", len(killers) if len(killers) < made else "all"),
         ("killed", f"{killed}, {100 * killed / len(killers):.1f} %"),
@@ -314,18 +321,18 @@ def main() -> None:
 
     With ``--explain`` only explain those that survived the last run.
     """
-    started = time.monotonic()
+    started, of = time.monotonic(), commit()
     mutants = [mutant for file in JUDGING for mutant in Mutator(file).mutants()]
     made = len(mutants)
     size = int(os.environ.get("SAMPLE") or made)
     mutants = [mutants[at] for at in sorted(random.Random(made).sample(range(made), size))]
     if sys.argv[1:] != ["--explain"]:
         killers = judge(mutants)
-        VERDICTS.write_text(json.dumps([killers, time.monotonic() - started]), "utf-8")
-    killers, seconds = json.loads(VERDICTS.read_text("utf-8"))
+        VERDICTS.write_text(json.dumps([killers, time.monotonic() - started, of]), "utf-8")
+    killers, seconds, of = json.loads(VERDICTS.read_text("utf-8"))
     survivors = {key(mutant) for mutant, killer in zip(mutants, killers) if killer == SURVIVED}
     told = explained() & {key(mutant) for mutant in mutants} if size < made else explained()
-    write_block(DOCS / "reliability.md", "mutation", figures(killers, seconds, made))
+    write_block(DOCS / "reliability.md", "mutation", figures(killers, seconds, made, of))
     for survivor in survivors - told:
         print(f"not explained: {json.dumps(survivor, ensure_ascii=False)}")
     for survivor in told - survivors:
