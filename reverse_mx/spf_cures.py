@@ -88,23 +88,29 @@ def _syntax(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
     name = _owners(facts, error)[-1]
     owner, text = _text(facts, name)
     better = mended(text, name)
-    if better is not None and not _leads_back(better, name):
+    if better is not None and _leads_back(better, name):
+        better = without(text, name, lambda term: _leads_to(term, name))
+    if better is not None:
         return [SpfStep("fix", owner, better)]
     if error.fault is SpfFault.TERMS:
         return [SpfStep("fix", owner, advice=SpfAdvice.SHORTEN)]
     if error.fault is SpfFault.TWICE:
         first = "fix, if this redirect is meant"
+        possible = [choice for choice in choices(text, name) if not _leads_back(choice, name)]
         return [
             SpfStep("fix" if number else first, owner, choice, instead=number > 0)
-            for number, choice in enumerate(choices(text, name)[:9])
+            for number, choice in enumerate(possible[:9])
         ]
     return [SpfStep("fix", owner, advice=SpfAdvice.CORRECT, term=error.term)]
 
 
+def _leads_to(term: SpfTerm, name: Name) -> bool:
+    return term.name in ("include", "redirect=") and term.target == name
+
+
 def _leads_back(text: str, owner: Name) -> bool:
     """Tell whether a record leads to itself."""
-    terms = read_spf_record(text, owner)[0]
-    return any(t.name in ("include", "redirect=") and t.target == owner for t in terms)
+    return any(_leads_to(term, owner) for term in read_spf_record(text, owner)[0])
 
 
 def _several(facts: SpfFacts, error: SpfError) -> list[SpfStep]:

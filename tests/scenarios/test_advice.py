@@ -1073,6 +1073,28 @@ in: zone 2.0.192.in-addr.arpa, see above
             "in: zone example.com, see above\n",
             id="name-in-ehlo-has-the-addresses-at-which-it-is-said",
         ),
+        pytest.param(
+            """
+            example.com. MX 0 .
+            example.com. TXT "v=spf1 ipv4:192.0.2.1 include:example.com -all"
+            """,
+            ("-d", "example.com", "--spf"),
+            "spf-error",
+            'fix: example.com. TXT "v=spf1 ip4:192.0.2.1 -all"\nin: zone example.com, see above\n',
+            id="spf-record-is-rid-of-what-leads-to-itself",
+        ),
+        pytest.param(
+            """
+            example.com. MX 0 .
+            example.com. TXT "v=spf1 redirect=example.com redirect=example.net"
+            example.net. TXT "v=spf1 -all"
+            """,
+            ("-d", "example.com", "--spf"),
+            "spf-error",
+            'fix, if this redirect is meant: example.com. TXT "v=spf1 redirect=example.net"\n'
+            "in: zone example.com, see above\n",
+            id="redirect-to-itself-is-not-meant",
+        ),
     ],
 )
 def test_advice_for_senders_and_several_domains(
