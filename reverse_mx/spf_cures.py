@@ -183,12 +183,19 @@ def _voids(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
     own = [term for term in read_spf_record(text, name)[0] if _is_void(facts, term)]
     rest = without(text, name, lambda term: term.text in [one.text for one in own])
     if error.family:
-        # The networks come first then, but hosts stay among those that are void.
-        hosts = any(a.version == error.family for own in _listed(facts, text).values() for a in own)
-        rest = None if hosts else in_order(text, name)
+        # The networks come first then, but what hosts and other records give stays behind.
+        allowed = [(address.version, source) for address, source in facts.addresses]
+        allowed += [(own.network.version, own.source) for own in facts.large if own.network]
+        given = [source for version, source in allowed if version == error.family]
+        moved = all(source.domain is None and _is_network(source) for source in given)
+        rest = in_order(text, name) if moved else None
     enough = error.family or error.number - len(own) <= MOST_SPF_VOIDS
     advice = SpfStep("fix", owner, advice=SpfAdvice.FEWER_VOIDS)
     return [SpfStep("fix", owner, rest)] if enough and rest is not None else [advice]
+
+
+def _is_network(source: SpfSource) -> bool:
+    return source.text.lstrip("+").lower().startswith(("ip4:", "ip6:"))
 
 
 def _listed(facts: SpfFacts, text: str) -> dict[str, list[Address]]:
