@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -101,7 +102,7 @@ class PtrCures:
         One that had no address leads to all at which it is said from then on.
         """
         facts = self._saying[said]
-        gone = any(map(_is_free, facts))
+        gone = not any(fact.helo.all_addresses for fact in facts if fact.helo is not None)
         addresses = [address, *(fact.address for fact in facts if gone)]
         usable = filter(has_reverse, dict.fromkeys(addresses))
         return [_forward(name, a) for a in [*usable][:MOST_IN_LINE]]
@@ -149,7 +150,9 @@ class PtrCures:
         own = [n for n in said if n.canonical == n.name and is_good(n.name, fact.address)]
         kept = [n for n in own if n.forward is not None and n.forward.missing]
         others = [name for name in fact.iprev.refuted if name not in kept]
-        say = [cure for n in said if n not in kept for cure in self._say(fact, n.name)[:1]]
+        own_name = [Cure("fix", _OWN_NAME, None)]
+        better = [self._say(fact, n.name)[:1] or own_name for n in said if n not in kept]
+        say = dict.fromkeys(itertools.chain(*better))
         back = [cure for n in kept for cure in self._lead_back(n.name, n.name, fact.address)]
         return [*say, *back, *_remove(fact, others)]
 

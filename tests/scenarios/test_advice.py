@@ -1095,6 +1095,23 @@ in: zone 2.0.192.in-addr.arpa, see above
             "in: zone example.com, see above\n",
             id="redirect-to-itself-is-not-meant",
         ),
+        pytest.param(
+            """
+            192.0.2.40 PTR 192-0-2-40.example.com.
+            192.0.2.40 PTR host.example.com.
+            host.example.com. A 192.0.2.40
+            host.example.com. A 192.0.2.41
+            192.0.2.41 PTR other.example.com.
+            other.example.com. A 192.0.2.41
+            """,
+            ("--sender", "host.example.com=192-0-2-40.example.com"),
+            "mixed-ptr",
+            f"""\
+fix: give the host a name of its own, in its address and PTR records and in EHLO
+remove: 40.2.0.192.in-addr.arpa. PTR 192-0-2-40.example.com.
+{THEIRS}""",
+            id="name-said-in-ehlo-that-is-no-good-is-not-only-removed",
+        ),
     ],
 )
 def test_advice_for_senders_and_several_domains(
