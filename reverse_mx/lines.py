@@ -36,6 +36,9 @@ HURRY_SHARE = 0.3
 # So many lines are open at first, and one more after each so many lookups; a domain has about nine.
 OPEN_AT_ONCE = 256
 OPENED_AFTER = 8
+# Records that the answers of a line may keep; of as few as these any answer may.
+MOST_KEPT = 100_000
+ALWAYS_KEPT = 4
 # Of the lookups that were left out so many are told apart.
 MOST_LEFT_OUT = 10_000
 
@@ -63,6 +66,7 @@ class Line:
         self._lines = lines
         self._left = {False: budget.walk, True: budget.zones}
         self._own = OWN_LOOKUPS
+        self._room = MOST_KEPT
 
     def can_pay(self, of_zone: bool) -> bool:
         return self._left[of_zone] > 0 and (self._own > 0 or self._lines.common > 0)
@@ -73,6 +77,13 @@ class Line:
             self._own -= 1
         else:
             self._lines.common -= 1
+
+    def keep(self, records: int) -> bool:
+        """Take the room for so many records. Return whether there is that much."""
+        if records > max(self._room, ALWAYS_KEPT):
+            return False
+        self._room -= records
+        return True
 
     def leave_out(self, lookup: Hashable) -> None:
         if len(self.left_out) < MOST_LEFT_OUT:
@@ -204,6 +215,11 @@ class Lines:
     def _open_all(self) -> None:
         while self._unopened:
             self._open_next()
+
+    @staticmethod
+    def party() -> Party:
+        """Return those for whom the chain runs that calls this."""
+        return _PARTY.get()
 
     @staticmethod
     def payer(lookup: Hashable, of_zone: bool) -> Optional[Line]:

@@ -12,7 +12,7 @@ from dns.rdatatype import RdataType
 
 from reverse_mx.answer import Answer, Failure, Fault, Outcome, Question, read_answer
 from reverse_mx.exchange import Exchange, Server
-from reverse_mx.lines import Lines, Queue
+from reverse_mx.lines import Lines, Party, Queue
 from reverse_mx.loop import Loop, Promise, most_at_once
 from reverse_mx.message import AA, ExtendedError, Message, Record
 from reverse_mx.names import Name
@@ -74,6 +74,8 @@ class Lookup:
         self.promise: Promise[Answer] = Promise()
         self.waits = True
         self.of_zone = question.of_zone
+        # Those who want it; without values it is a set that keeps its order.
+        self.parties: dict[Party, None] = {}
         self._question = question
         self._loop = loop
         self._patience = SECONDS_OF_AUTHORITY if question.at else patience
@@ -158,6 +160,9 @@ class Lookup:
         reading = read_answer(message, self._question, str(exchange.server))
         if isinstance(reading, Failure):
             self._failed(exchange, reading)
+        elif not self._is_kept(len(reading.records) + len(self._authority)):
+            self._authority = ()
+            self._end(Outcome.LEFT_OUT, server=str(exchange.server))
         else:
             self._end(
                 reading.outcome,
@@ -166,6 +171,14 @@ class Lookup:
                 reading.remarks,
                 str(exchange.server),
             )
+
+    def _is_kept(self, records: int) -> bool:
+        """Tell whether one of those who want it has room for its records; else it is left out."""
+        if any(line.keep(records) for party in self.parties for line in party.lines):
+            return True
+        for party in self.parties:
+            party.leave_out(self._question, self.of_zone)
+        return False
 
     def _failed(self, exchange: Exchange, failure: Failure) -> None:
         exchange.server.silent_tries += failure.fault is Fault.UNREACHABLE
@@ -220,6 +233,7 @@ class Lookup:
             exchange.close()
         # An exchange refers to its lookup: without this both would wait for the garbage collector.
         self._attempts.clear()
+        self.parties.clear()
         self._last = None
         if LOG.isEnabledFor(logging.DEBUG):
             kind, name = self._question.rdtype.name, show_name(self._question.name)
@@ -294,10 +308,18 @@ class Lookups:
             lookup = Lookup(question, servers, self._loop, self._patience)
             promise = self._promises[question] = lookup.promise
             self._open[question] = lookup
-            promise.then(functools.partial(self._open.__delitem__, question))
-        if not promise.settled and self._open[question].waits:
-            self._places.wait(self._open[question])
+            promise.then(functools.partial(self._ended, question))
+        if not promise.settled:
+            lookup = self._open[question]
+            lookup.parties[self._lines.party()] = None
+            if lookup.waits:
+                self._places.wait(lookup)
         return promise
+
+    def _ended(self, question: Question) -> None:
+        del self._open[question]
+        if self._promises[question].value.left_out:
+            del self._promises[question]
 
     def may_ask_zones(self, wanted: Question) -> bool:
         """Tell whether zones may be asked about still, for which what is wanted is left out."""

@@ -134,3 +134,37 @@ def test_fifty_thousand_ptr_names_are_counted_in_time(
         output = program.ask(server, *arguments, env={"PYTHONUTF8": "1"})
     assert output.code in (1, 2, 3)
     assert output.stderr == ""
+
+
+class Heap(NameServer):
+    """A domain with 250 addresses, each with 2,000 PTR names, none of which exists."""
+
+    def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+        end = wire.index(b"\0", 12) + 5
+        question = wire[12:end]
+        records: list[bytes] = []
+        if question[-3] == 15:
+            records = [b"\0\x0a\xc0\x0c"]
+        elif question[-3] == 1 and question.startswith(b"\7example"):
+            records = [bytes([20, 0, 0, number]) for number in range(250)]
+        elif question[-3] == 12:
+            own = question[1 : 1 + question[0]]
+            records = [b"\x08%04d-%3s\xc0\x0c" % (number, own) for number in range(2000)]
+        answer = b"".join(
+            struct.pack("!HHHIH", 0xC00C, question[-3], 1, 60, len(rdata)) + rdata
+            for rdata in records
+        )
+        flags = 0x8180
+        if len(answer) > 50000 and asker.transport == "udp":
+            flags, answer, records = flags | 0x200, b"", []
+        asker.send(wire[:2] + struct.pack("!5H", flags, 1, len(records), 0, 0) + question + answer)
+
+
+@pytest.mark.newest
+def test_half_a_million_ptr_records_fit_into_little_memory(program: Program) -> None:
+    with Heap("") as server:
+        arguments = ("-d", "example.com", "-4", "-t", "50")
+        output = program.ask(server, *arguments, within=("prlimit", "--as=120000000"))
+    # Without a bound it would need 140 MB and more.
+    assert output.status.startswith("REVERSE_MX WARNING - example.com: at least ")
+    assert (output.code, output.stderr) == (1, "")

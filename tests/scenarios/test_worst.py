@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import reverse_mx.lines as lines_module
 from reverse_mx.advice import MOST_FAILED
 from reverse_mx.lines import OWN_LOOKUPS, Budget, Lines, Shared
 from reverse_mx.loop import Loop, side_by_side
@@ -68,6 +69,39 @@ def test_cause_is_looked_for_of_so_many_failed_lookups_only(plugin: Plugin) -> N
     too_many = "  cause: not looked for, as too much was to be looked up"
     assert [cause == too_many for cause in causes] == [False] * MOST_FAILED + [True] * 2
     assert "the advice leaves out at least 2 lookups, which are too many" in output.long
+
+
+def of_five_addresses(host: str, first: int) -> str:
+    numbers = range(first, first + 5)
+    return zone("".join(f"{host} A 192.0.2.{n}\n192.0.2.{n} PTR {host}\n" for n in numbers))
+
+
+@pytest.mark.parametrize(
+    ("room", "domains", "status"),
+    [
+        pytest.param(12, ["a.example"], "OK - a.example: 2 mail hosts, 10 addresses", id="at-it"),
+        pytest.param(
+            11,
+            ["a.example"],
+            "WARNING - a.example: at least 1 lookup was left out [too-many]",
+            id="one-over",
+        ),
+        # The other has room for what they share.
+        pytest.param(11, ["a.example", "b.example"], "OK - 2 domains: ", id="for-another"),
+    ],
+)
+def test_no_more_records_of_a_domain_are_kept_than_there_is_room_for(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch, room: int, domains: list[str], status: str
+) -> None:
+    monkeypatch.setattr(lines_module, "MOST_KEPT", room)
+    text = (
+        "a.example. MX 10 mail.a.example.\na.example. MX 20 mail.b.example.\n"
+        "b.example. MX 20 mail.b.example.\n! mail.b.example. A delay 0.1\n"
+    )
+    text += of_five_addresses("mail.a.example.", 1) + of_five_addresses("mail.b.example.", 11)
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-4", "--no-reverse", "-d", *domains)
+    assert output.status.startswith(f"REVERSE_MX {status}")
 
 
 # What a domain has of its own, and what it shares.
