@@ -100,6 +100,7 @@ class Answer(Value):
     ``servers`` is how many there were to ask, of which another might have answered otherwise.
 
     Without an answer ``failures`` are the servers' own, ``silent`` are those that said nothing, and
+    ``truncated`` is whether one of these sent a part of the answer, and nothing over TCP.
     ``misfits`` is how many messages were ignored since they did not fit the question. ``cut_off``
     is whether the time was up before the servers had all the time that they may take.
     """
@@ -117,6 +118,7 @@ class Answer(Value):
     servers: int = 1
     failures: tuple[Failure, ...] = ()
     silent: tuple[str, ...] = ()
+    truncated: bool = False
     misfits: int = 0
     cut_off: bool = False
 

@@ -145,7 +145,7 @@ class Causes:
         faults = {failure.fault for failure in failed.failures}
         if failed.outcome is Outcome.REFERRAL:
             return Cause.NO_RESOLVER
-        if faults == {Fault.NO_TCP}:
+        if faults == {Fault.NO_TCP} or (failed.truncated and not faults):
             return Cause.NO_TCP
         rcodes = {failure.rcode for failure in failed.failures}
         if faults != {Fault.RCODE} or rcodes != {dns.rcode.REFUSED} or failed.silent:

@@ -116,6 +116,11 @@ class Exchange:
         self._unsent = b""
         self._stream = bytearray()
 
+    @property
+    def truncated(self) -> bool:
+        """Whether the answer did not fit into a datagram, and TCP is at work on it."""
+        return self._truncated
+
     def ask(self, edns: bool) -> None:
         """Send the question, unless the answer was truncated and TCP is at work on it.
 

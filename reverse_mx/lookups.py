@@ -143,6 +143,7 @@ class Lookup:
             max(outcomes, key=_TELLING.index),
             failures=self._failures,
             silent=silent,
+            truncated=any(exchange.truncated for exchange in self._attempts),
             misfits=sum(exchange.misfits for exchange in self._attempts),
             cut_off=cut_off,
         )
@@ -223,6 +224,7 @@ class Lookup:
         server: str = "",
         failures: tuple[Failure, ...] = (),
         silent: tuple[str, ...] = (),
+        truncated: bool = False,
         misfits: int = 0,
         cut_off: bool = False,
     ) -> None:
@@ -253,6 +255,7 @@ class Lookup:
                 servers=servers,
                 failures=failures,
                 silent=silent,
+                truncated=truncated,
                 misfits=misfits,
                 cut_off=cut_off,
             )

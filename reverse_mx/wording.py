@@ -104,7 +104,9 @@ def reason(answer: Answer) -> str:
     at = answer.question.at
     reasons = [failure(one) + ("" if at else f" from {one.server}") for one in answer.failures]
     if answer.silent:
-        reasons.append(f"no answer from {', '.join(answer.silent)} in {answer.seconds:.1f} s")
+        over_tcp = " over TCP, after a truncated one" * answer.truncated
+        seconds = f"{answer.seconds:.1f} s"
+        reasons.append(f"no answer from {', '.join(answer.silent)} in {seconds}{over_tcp}")
     if answer.misfits:
         reasons.append(f"{answer.misfits} answers that did not fit the question were ignored")
     return "; ".join(reasons)

@@ -288,6 +288,20 @@ def test_cause_is_not_guessed_where_port_53_does_not_get_out(plugin: Plugin) -> 
     ]
 
 
+def test_tcp_that_a_firewall_drops_is_the_cause(plugin: Plugin) -> None:
+    with NameServer(zone(MAIL + "! 192.0.2.25 PTR stall")) as server:
+        output = plugin.ask(server, "-d", "example.com", "-v")
+    at = f"{server.address}#{server.port}"
+    assert output.status == (
+        "REVERSE_MX UNKNOWN - example.com: PTR lookup of 192.0.2.25 (mail.example.com) timed out:"
+        f" no answer from {at} in 6.0 s over TCP, after a truncated one [dns-timeout]"
+    )
+    assert cause(output) == [
+        "the answer does not fit into a datagram, and TCP port 53 of the resolver does not get"
+        " through fix: whoever runs the firewall on the way, or the resolver, lets TCP through"
+    ]
+
+
 @pytest.mark.parametrize("seconds", [2, 10, 20])
 def test_silence_is_borne_as_long_with_v_as_without(plugin: Plugin, seconds: int) -> None:
     """So that the verdict is the same, and time for the cause is left."""
