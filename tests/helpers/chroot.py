@@ -146,16 +146,12 @@ class Chroot:
 
         Its own network is a loopback interface, on which /etc/resolv.conf expects a name server.
         """
-        where = [*self._enter, "--mount", "--pid", "--ipc", "--uts"]
-        if network:
-            where += ["unshare", "--mount", "sh", "-ec", WITH_NETWORK, "sh"]
-        else:
-            where.append("--net")
-        variables = [f"{name}={value}" for name, value in {**ENVIRONMENT, **(env or {})}.items()]
+        variables = {**ENVIRONMENT, **(env or {})}
+        where = self._inside(variables, network)
         # To files, because services that the command starts keep them open.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             done = subprocess.run(
-                [*where, "env", "--ignore-environment", "--chdir=/root", *variables, *command],
+                [*where, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -170,6 +166,24 @@ class Chroot:
             output = "\n".join(texts)
             raise Failed(f"{shlex.join(command)} exited {done.returncode}:\n{output}")
         return subprocess.CompletedProcess(command, done.returncode, *texts)
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a command as root in the copy, on its own network, with pipes to it and from it."""
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *self._inside(ENVIRONMENT, False), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def _inside(self, variables: Mapping[str, str], network: bool) -> list[str]:
+        """What a command is put behind to run in the copy."""
+        where = [*self._enter, "--mount", "--pid", "--ipc", "--uts"]
+        if network:
+            where += ["unshare", "--mount", "sh", "-ec", WITH_NETWORK, "sh"]
+        else:
+            where.append("--net")
+        settings = [f"{name}={value}" for name, value in variables.items()]
+        return [*where, "env", "--ignore-environment", "--chdir=/root", *settings]
 
     @contextlib.contextmanager
     def name_server(self, zone: str) -> Iterator[None]:
