@@ -8,6 +8,7 @@
 # make bench  what the plugin costs, side by side with other programs; writes docs/performance.md
 # make mutation   whether a test notices each small change of the judgements, in hours; [SAMPLE=500] of them
 # make docs   the parts of README.md and docs/ that the program itself says, and the Director's baskets
+# make pictures   those of Icinga Web in README.md and docs/, of a real one
 # make lock   renew what is pinned in tests/requirements/
 # make fuzz   hostile answers, surroundings and made-up zones, other ones each time, for half an hour
 # make loss   how runs end while 30 % of all datagrams are lost, ten minutes long
@@ -24,8 +25,8 @@ SOURCES = check_reverse_mx.py $(wildcard reverse_mx/*.py)
 # The plugin itself, built with the pinned setuptools.
 PLUGIN = $(PIP) --no-deps --no-build-isolation .
 
-.PHONY: demo test test-world plugin deb docs man completion scale bench fuzz mutation lock loss
-.PHONY: release deb-needs check-tools clean
+.PHONY: demo test test-world plugin deb docs man completion pictures scale bench fuzz mutation loss
+.PHONY: lock release deb-needs check-tools clean
 
 demo: .venv/.demo
 	@.venv/bin/python -m tests.trials.demo
@@ -67,6 +68,9 @@ deb-needs:
 docs: .venv/.test
 	.venv/bin/python -m tests.project.test_docs --write
 	.venv/bin/python tools/basket.py
+
+pictures: check-tools .venv/.test
+	.venv/bin/python -m tests.trials.pictures
 
 man: build/check_reverse_mx.1
 completion: build/check_reverse_mx.bash

@@ -244,6 +244,13 @@ def test_links_lead_somewhere(file: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("file", [*DOCS.glob("*.png")], ids=lambda file: file.name)
+def test_pictures_are_small_and_shown(file: Path) -> None:
+    assert file.stat().st_size < 60_000
+    shown = "".join(document.read_text("utf-8") for document in DOCUMENTS)
+    assert re.search(rf"!\[[^]]+\]\((?:docs/)?{re.escape(file.name)}\)", shown)
+
+
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
 def test_files_that_are_named_exist(file: Path) -> None:
     path = r"(?<![\w/.])(?:contrib|docs|reverse_mx|tests|tools)/[\w/.-]*\w"
