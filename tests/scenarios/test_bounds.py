@@ -10,6 +10,8 @@ import time
 import pytest
 from dns.rdatatype import PTR, RdataType
 
+import reverse_mx.message as message_module
+from reverse_mx.exchange import MOST_FORGERIES, MOST_MISFITS, MOST_READ
 from reverse_mx.message import (
     MOST_REMARK_OCTETS,
     MOST_REMARKS,
@@ -21,7 +23,7 @@ from reverse_mx.message import (
 )
 from reverse_mx.names import name_of
 from tests import ROOT
-from tests.helpers.nameserver import Connection, Datagram, NameServer, wrong_id
+from tests.helpers.nameserver import Connection, Datagram, NameServer, formerr, wrong_id
 from tests.helpers.plugin import Plugin, zone
 
 ONE_HOST = zone(
@@ -100,6 +102,31 @@ def test_extended_errors_and_their_texts_are_bounded() -> None:
     assert [len(remark.text) for remark in remarks] == [MOST_REMARK_OCTETS] * MOST_REMARKS
 
 
+@pytest.mark.parametrize(
+    ("octets", "kept"),
+    [
+        pytest.param(MOST_REMARK_OCTETS, MOST_REMARK_OCTETS, id="at-it"),
+        pytest.param(MOST_REMARK_OCTETS + 1, MOST_REMARK_OCTETS, id="one-over"),
+    ],
+)
+def test_text_of_an_extended_error_is_kept_up_to_its_bound(octets: int, kept: int) -> None:
+    option = struct.pack("!HHH", 15, octets + 2, 22) + b"x" * octets
+    opt = OPT_RECORD[:-2] + struct.pack("!H", len(option)) + option
+    (remark,) = read(message([], [opt]), QUERY).remarks
+    assert remark.text == b"x" * kept
+
+
+def test_labels_are_read_up_to_their_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A pointer to a name that is known, and three.
+    wire = message([record(PTR, b"\1a\1b\0")], [])
+    monkeypatch.setattr(message_module, "MOST_LABELS", 4)
+    assert len(read(wire, QUERY).answer) == 1
+    monkeypatch.setattr(message_module, "MOST_LABELS", 3)
+    with pytest.raises(Malformed) as raised:
+        read(wire, QUERY)
+    assert raised.value.defect is Defect.COSTLY
+
+
 def test_names_are_equal_whatever_their_case_and_sorted_from_the_last_label() -> None:
     names = [name_of("b.A.example"), name_of("B.a.EXAMPLE"), name_of("a.b.example")]
     assert len(set(names)) == 2
@@ -115,6 +142,61 @@ class Forger(NameServer):
         for number in range(self.forgeries):
             asker.send(wrong_id(wire, number))
         self._after(0.2, super().handle, wire, asker)
+
+
+@pytest.mark.parametrize(
+    ("forgeries", "transports", "ports"),
+    [
+        pytest.param(MOST_MISFITS - 1, ["udp", "udp"], 1, id="one-below-those-that-lead-to-tcp"),
+        pytest.param(MOST_MISFITS, ["udp", "tcp", "udp"], 1, id="as-many-as-lead-to-tcp"),
+        pytest.param(MOST_FORGERIES - 1, ["udp", "tcp", "udp"], 1, id="one-below-another-port"),
+        pytest.param(MOST_FORGERIES, ["udp", "tcp", "udp"], 2, id="as-many-as-lead-to-another"),
+    ],
+)
+def test_forged_answers_are_borne_up_to_their_bounds(
+    plugin: Plugin, forgeries: int, transports: list[str], ports: int
+) -> None:
+    class Counting(NameServer):
+        def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+            asked.append(asker.transport)
+            if isinstance(asker, Datagram):
+                senders.append(asker.sender[1])
+                for number in range(forgeries if len(senders) == 1 else 0):
+                    asker.send(wrong_id(wire, number))
+                if len(senders) == 2:
+                    super().handle(wire, asker)
+
+    asked: list[str] = []
+    senders: list[int] = []
+    with Counting("example.com. MX 0 .") as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+    assert "[null-mx]" in output.status
+    assert (asked, len(set(senders))) == (transports, ports)
+
+
+@pytest.mark.parametrize(
+    ("others", "finding"),
+    [
+        pytest.param(MOST_READ - 1, "null-mx", id="at-it"),
+        pytest.param(MOST_READ, "dns-timeout", id="one-over"),
+    ],
+)
+def test_messages_of_one_server_are_read_up_to_their_bound(
+    plugin: Plugin, others: int, finding: str
+) -> None:
+    class Doubting(NameServer):
+        """Says so many times that it knows no EDNS, and then what it is asked without."""
+
+        def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+            if wire[11]:
+                for _ in range(others):
+                    asker.send(formerr(wire))
+            else:
+                super().handle(wire, asker)
+
+    with Doubting("example.com. MX 0 .") as server:
+        output = plugin.ask(server, "-4", "-d", "example.com")
+    assert output.status.endswith(f" [{finding}]")
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["tcp-is-refused", "tcp-is-there"])

@@ -37,3 +37,10 @@ def test_text_is_bounded_and_performance_data_are_not(letter: str) -> None:
     assert out == ["REVERSE_MX OK - sound", *lines[:kept], f"... {200 - kept} lines more", out[-1]]
     assert out[-1] == f"| {PERFDATA}"
     assert MOST_TEXT - 3000 < len("\n".join(out[:-2]).encode()) <= MOST_TEXT
+
+
+def test_text_may_have_as_many_octets_as_its_bound_says_and_not_one_more() -> None:
+    status = "REVERSE_MX OK - sound\n"
+    line = "x" * (MOST_TEXT - len(status) - 1)
+    assert gate(f"{status}{line}\n") == f"{status}{line}\n"
+    assert gate(f"{status}{line}x\n") == f"{status}... 1 lines more\n"
