@@ -6,6 +6,7 @@ asks it, and gives what the plugin printed.
 
 from __future__ import annotations
 
+import configparser
 import enum
 import json
 import re
@@ -166,7 +167,7 @@ def test_data_source_is_the_one_that_is_chosen() -> None:
     assert VARIABLES["datasource"]["query"] == "influxdb"
     for part in (*PANELS, *(panel["targets"][0] for panel in PANELS)):
         assert part["datasource"] == chosen
-    assert [VARIABLES[name]["datasource"] for name in ("host", "domain")] == [chosen, chosen]
+    assert [VARIABLES[name]["datasource"] for name in ("hostname", "service")] == [chosen, chosen]
 
 
 # The queries
@@ -270,8 +271,8 @@ def interpolate(query: str, **chosen: str) -> str:
     values = {
         "timeFilter": f"time >= {now - 3_600_000}ms and time <= {now}ms",
         "__interval": "1m",
-        "host": VARIABLES["host"]["allValue"],
-        "domain": VARIABLES["domain"]["allValue"],
+        "hostname": VARIABLES["hostname"]["allValue"],
+        "service": VARIABLES["service"]["allValue"],
         **chosen,
     }
     return re.sub(r"\$(\w+)", lambda name: values[name[1]], query)
@@ -383,12 +384,12 @@ def test_domains_are_counted(
     written: Written, chosen: Sequence[str], problems: Optional[list[float]]
 ) -> None:
     influx, _ = written
-    domain = as_regex([f"reverse-mx-{name}" for name in chosen])
+    service = as_regex([f"reverse-mx-{name}" for name in chosen])
     checked, wrong = by_title("Domains checked"), by_title("Domains with a problem")
-    assert shown(influx, checked, domain=domain) == {checked["title"]: [len(chosen)]}
+    assert shown(influx, checked, service=service) == {checked["title"]: [len(chosen)]}
     # Of no domain InfluxDB gives no number at all.
     expected = {wrong["title"]: problems} if problems else {}
-    assert shown(influx, wrong, domain=domain) == expected
+    assert shown(influx, wrong, service=service) == expected
     assert wrong["fieldConfig"]["defaults"]["noValue"] == "0"
 
 
@@ -396,7 +397,7 @@ def test_a_fault_between_two_looks_is_shown_but_not_counted_now(written: Written
     """The highest count in each step over time, the last one at the top."""
     influx, runs = written
     assert printed(runs, "missing_ptr")["flapping.example"] == [1, 0]
-    flapping = {"domain": as_regex(["reverse-mx-flapping.example"])}
+    flapping = {"service": as_regex(["reverse-mx-flapping.example"])}
     over_time = shown(influx, by_title("Addresses without PTR, by domain"), **flapping)
     assert max(over_time["flapping.example"]) == 1
     assert shown(influx, by_title("Addresses without PTR"), **flapping) == {
@@ -418,19 +419,30 @@ def options(influx: Influx, name: str, **chosen: str) -> dict[str, str]:
 
 def test_hosts_and_domains_can_be_chosen(written: Written) -> None:
     influx, _ = written
-    assert options(influx, "host") == {"mail-domains": "mail-domains"}
+    assert options(influx, "hostname") == {"mail-domains": "mail-domains"}
     host = as_regex(["mail-domains"])
-    choices = options(influx, "domain", host=host)
+    choices = options(influx, "service", hostname=host)
     assert choices == {domain: f"reverse-mx-{domain}" for domain in DOMAINS}
     two = ["ok.example", "warning.example"]
     chosen = as_regex([choices[name] for name in two])
     for panel in (*BY_DOMAIN, by_title("State of each domain")):
-        found = shown(influx, panel, host=host, domain=chosen)
-        assert found == shown(influx, panel, domain=chosen)
+        found = shown(influx, panel, hostname=host, service=chosen)
+        assert found == shown(influx, panel, service=chosen)
         assert set(found) <= set(two)
     assert sorted(found) == two
     for panel in PANELS:
-        assert shown(influx, panel, host="another", domain=chosen) == {}
+        assert shown(influx, panel, hostname="another", service=chosen) == {}
+
+
+def test_graph_of_icinga_web_is_a_panel_of_the_dashboard() -> None:
+    """Its Grafana module gives a dashboard these variables; it has not been seen with one."""
+    graphs = configparser.ConfigParser(interpolation=None)
+    graphs.read(ROOT / "contrib" / "icingaweb2-grafana.ini")
+    graph = {name: value.strip('"') for name, value in graphs["reverse_mx"].items()}
+    assert graph["dashboarduid"] == DASHBOARD["uid"]
+    assert graph["panelid"] == str(by_title("Slowest lookup, by stage")["id"])
+    assert {"hostname", "service"} <= VARIABLES.keys()
+    assert "has not\nbeen seen working" in GUIDE
 
 
 def test_every_panel_and_every_label_has_its_test() -> None:
