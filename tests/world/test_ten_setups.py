@@ -280,18 +280,18 @@ def test_authoritative_server_is_asked_as_resolver(program: Program, net: Intern
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["closed", "silent"])
-def test_servers_of_the_reverse_zone_are_dead(
-    program: Program, net: Internet, silent: bool
-) -> None:
-    net.own()
-    for address in ISP if silent else ():
-        net.namespace.name_server("! * * drop", address)
-    assert net.first_lines(program) == [
-        *PTR_FAILS,
-        "  cause: no name server of 100.51.198.in-addr.arpa answers, while others do:",
-        "    ns1.isp.example (192.0.2.21), ns2.isp.example (192.0.2.22)",
-        "  fix: whoever runs them starts them, or its owner changes",
-    ]
+def test_only_server_of_the_reverse_zone_is_dead(program: Program, silent: bool) -> None:
+    with Internet(to_isp=delegation(REVERSE, "ns1.isp.example")) as net:
+        net.own()
+        for address in ISP if silent else ():
+            net.namespace.name_server("! * * drop", address)
+        # Unbound gives up sooner, so that it does so in time on a busy machine too.
+        assert net.first_lines(program, extra="    infra-cache-max-rtt: 300\n") == [
+            *PTR_FAILS,
+            "  cause: no name server of 100.51.198.in-addr.arpa answers, while others do:",
+            "    ns1.isp.example (192.0.2.21)",
+            "  fix: whoever runs them starts them, or its owner changes",
+        ]
 
 
 def test_ptr_is_missing_behind_rfc2317(program: Program, net: Internet) -> None:
