@@ -212,7 +212,7 @@ def problems(made: Made) -> tuple[list[Advised], set[str]]:
             r"\[([A-Z]+)\] ([a-z-]+): (?:([^ ]+(?: \([^ ]+\))?|\d+ [a-z ]+): )?(.*)", line
         )
         if head:
-            subject = re.sub(r"^(MX target|[A-Z]+ lookup of) ", "", head[4]).split()[0]
+            subject = re.sub(r"^(MX target|[A-Z]+ lookup of) ", "", head[4]).split()[0].rstrip(",")
             whose = "" if "." in subject or ":" in subject else head[3]
             found.append(Advised(head[1], head[2], f"{whose} {subject}", head[4], []))
         elif not line.startswith(" "):
@@ -369,7 +369,7 @@ def harm_of(
         yield f"{name} stays", story
     # What comes to light as it is checked only now was wrong before.
     new = [p for p in after if p.about not in known]
-    new = [p for p in new if p.subject.split()[-1].strip(",") in seen]
+    new = [p for p in new if p.subject.split()[-1] in seen]
     # Nor is it harm where something worse was that is gone.
     left = {p.about for p in after}
     gone = [p for p in before if p.about not in left]
