@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
 from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
-from reverse_mx.findings import Reaction
+from reverse_mx.findings import DELIVERS, RETURNS, Reaction
 from reverse_mx.names import is_registrys, mailbox_of
 from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.text import in_line, printable, show_name
@@ -226,7 +226,13 @@ def in_short(reactions: Sequence[Reaction]) -> Iterator[str]:
         )
 
 
-_BY = {"refuses": "refused by", "defers": "deferred by", "accepts": "accepted by"}
+_BY = {
+    "refuses": "refused by",
+    "defers": "deferred by",
+    "accepts": "accepted by",
+    DELIVERS: "mail to it delivered by",
+    RETURNS: "mail to it returned by",
+}
 
 
 def contact_of(zone: Zone) -> str:

@@ -22,6 +22,11 @@ class When(enum.Enum):
 
     MX = "if the mx lookup fails"
     MX_OR_ADDRESS = "if the mx or address lookup fails"
+    MX_ADDRESS = "if the MX target is an address in letters"
+    MX_ROOT = 'if the MX target is "."'
+    HAS_ADDRESS = "if the mail host has an address"
+    ALONE = "if no mail host of the domain has an address"
+    OTHERS = "if another mail host of the domain has an address"
     PTR = "if the ptr lookup fails"
     PTR_OR_CONFIRM = "if the ptr or confirm lookup fails"
     PTR_OR_ONLY_CONFIRM = "if the ptr lookup fails, or the confirm lookup of its only name"
@@ -53,6 +58,7 @@ class Reaction(NamedTuple):
         return f"{self.receiver} {self.verdict}{setting}{code}{when}"
 
 
+DELIVERS, RETURNS = "delivers mail to it", "returns mail to it"
 POSTFIX_CLIENT = "reject_unknown_client_hostname"
 POSTFIX_REVERSE = "reject_unknown_reverse_client_hostname"
 POSTFIX_SENDER = "reject_unknown_sender_domain"
@@ -88,6 +94,10 @@ ANY_CONFIRMED_NAME = (
     Reaction("Postfix", POSTFIX_CLIENT, "accepts"),
     Reaction("Exim", EXIM_CLIENT, "accepts"),
     Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "accepts"),
+)
+TO_HOST = (
+    Reaction("Postfix", "", DELIVERS, when=(When.HAS_ADDRESS,)),
+    Reaction("Exim", "", DELIVERS, when=(When.HAS_ADDRESS,)),
 )
 RETRY = "RFC 5321, 4.5.4.1"
 HOSTS = "RFC 5321, 5.1"
@@ -136,6 +146,7 @@ FINDINGS = {
             Warn,
             "The domain has no MX record: receivers fall back to its own addresses"
             " (RFC 5321, 5.1); those are checked.",
+            TO_HOST,
         ),
         Finding(
             "null-mx",
@@ -151,17 +162,27 @@ FINDINGS = {
             Critical,
             'An MX target is an IP address in letters, "." beside other MX records,'
             " or no host name.",
+            (
+                Reaction("Postfix", "", RETURNS, "5.1.0", (When.MX_ROOT,)),
+                Reaction("Postfix", "", DELIVERS, when=(When.MX_ADDRESS,)),
+                Reaction("Exim", "", RETURNS, when=(When.MX_ADDRESS, When.ALONE)),
+            ),
         ),
         Finding(
             "mx-is-alias",
             Warn,
             "An MX target is a CNAME (RFC 2181, 10.3); the chain is followed.",
+            TO_HOST,
         ),
         Finding(
             "no-address",
             Critical,
             "A mail host has neither A nor AAAA record, or does not exist.",
             (
+                Reaction("Postfix", "", RETURNS, "5.4.4", (When.ALONE,)),
+                Reaction("Exim", "", RETURNS, when=(When.ALONE,)),
+                Reaction("Postfix", "", DELIVERS, when=(When.OTHERS,)),
+                Reaction("Exim", "", DELIVERS, when=(When.OTHERS,)),
                 Reaction("Postfix", POSTFIX_EHLO, "refuses", "450 4.7.1", (When.EHLO_NOWHERE,)),
                 Reaction("Exim", EXIM_EHLO, "refuses", "550", (When.EHLO_NOWHERE,)),
                 Reaction(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from typing import Optional
 
-from reverse_mx.addresses import private_by
+from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.answer import Edge, Outcome
 from reverse_mx.facts import MailAddress, MailHost, Role, Subject
 from reverse_mx.filters import rspamd
 from reverse_mx.findings import FINDINGS, Problem, Reaction, When
 from reverse_mx.generic import why_generic
-from reverse_mx.names import Address, Name, letters
+from reverse_mx.names import ROOT, Address, Name, address_in_letters, letters
 
 # What a filter scores comes on top of what a mail server does.
 _SEVERITY = ("accepts", "decides by chance", "defers", "refuses")
@@ -34,15 +34,19 @@ class Receivers:
         self._worst: dict[tuple[Address, str], int] = {}
         # The names in EHLO of hosts that the public sees no mail from.
         self._private: set[Optional[Name]] = set()
+        # What holds of a mail host among those of its domain.
+        self._among: dict[tuple[Optional[Name], Optional[Name]], set[When]] = {}
 
     def learn(self, subject: Optional[Subject], problem: Problem) -> None:
         """Take note of a problem that a subject has; ``reactions()`` wants all to be known."""
         fact = problem.fact
-        addresses = subject.addresses if subject is not None else ()
-        if isinstance(fact, MailHost) and fact.is_helo:
-            if all(private_by(address.address) for address in addresses):
+        if isinstance(fact, MailHost) and subject is not None:
+            if fact.target.receives:
+                self._among[fact.domain, fact.name] = set(_conditions_among(fact, subject.hosts))
+                if subject.left_out_hosts or subject.ignored_hosts:
+                    self._among[fact.domain, fact.name].discard(When.ALONE)
+            elif fact.is_helo and all(private_by(a.address) for a in subject.addresses):
                 self._private.add(fact.name)
-            return
         if not problem.finding or not isinstance(fact, MailAddress):
             return
         reactions = [*_reactions(problem)]
@@ -53,7 +57,10 @@ class Receivers:
             self._worst[key] = max(_severity(reaction), self._worst.get(key, 0))
 
     def reactions(self, problem: Problem) -> tuple[Reaction, ...]:
-        reactions = [*_reactions(problem)]
+        among: Set[When] = frozenset()
+        if isinstance(problem.fact, MailHost):
+            among = self._among.get((problem.fact.domain, problem.fact.name), among)
+        reactions = [*_reactions(problem, among)]
         if isinstance(problem.fact, MailAddress):
             own: dict[str, int] = {}
             for reaction in reactions:
@@ -70,10 +77,10 @@ def _severity(reaction: Reaction) -> int:
     return _SEVERITY.index(reaction.verdict) if reaction.verdict in _SEVERITY else 0
 
 
-def _reactions(problem: Problem) -> Iterator[Reaction]:
-    """Yield what receivers do about a finding by itself."""
+def _reactions(problem: Problem, among: Set[When] = frozenset()) -> Iterator[Reaction]:
+    """Yield what receivers do about a finding by itself, of a host that is one among others."""
     reactions = FINDINGS[problem.finding].reactions if problem.finding else ()
-    holds = set(_conditions(problem)) if reactions else set()
+    holds = {*_conditions(problem), *among} if reactions else set()
     return (reaction for reaction in reactions if holds.issuperset(reaction.when))
 
 
@@ -91,6 +98,9 @@ def _conditions(problem: Problem) -> Iterator[When]:
     stage = about.stage if isinstance(about, Edge) else ""
     if isinstance(fact, Subject) and stage == "mx":
         yield from (When.MX, When.MX_OR_ADDRESS)
+    elif isinstance(fact, Subject):
+        if any(map(_takes_mail, fact.hosts)):
+            yield When.HAS_ADDRESS
     elif isinstance(fact, MailHost):
         if fact.target.role in (Role.MX, Role.IMPLICIT_MX) and stage == "address":
             yield When.MX_OR_ADDRESS
@@ -111,6 +121,29 @@ def _conditions(problem: Problem) -> Iterator[When]:
                 yield When.EHLO_LEADS_BACK
             elif not fact.helo_leads_back:
                 yield When.EHLO_ELSEWHERE
+
+
+def _conditions_among(host: MailHost, hosts: Sequence[MailHost]) -> Iterator[When]:
+    """Yield what holds of a mail host of a domain that has these."""
+    others = [other for other in hosts if other.target.receives and other.name != host.name]
+    # Postfix takes a domain with such a record for one that takes no mail.
+    if ROOT in (host.name, *(other.name for other in others)):
+        if host.name == ROOT:
+            yield When.MX_ROOT
+        return
+    address = address_in_letters(host.name) if host.name is not None else None
+    if address is not None and address.version == 4 and not unusable_as(address):
+        yield When.MX_ADDRESS
+    if _takes_mail(host):
+        yield When.HAS_ADDRESS
+    elif any(map(_takes_mail, others)):
+        yield When.OTHERS
+    elif all(o.answers and all(answer.missing for answer in o.answers) for o in others):
+        yield When.ALONE
+
+
+def _takes_mail(host: MailHost) -> bool:
+    return not all(map(unusable_as, host.all_addresses))
 
 
 def _conditions_of_ehlo(host: MailHost) -> Iterator[When]:

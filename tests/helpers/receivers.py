@@ -22,6 +22,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -59,7 +60,7 @@ class State(NamedTuple):
     zone_fault: str = ""
     ipv6: bool = False
     helo: str = "client"
-    when: When | None = None
+    when: tuple[When, ...] = ()
 
     @property
     def name(self) -> str:
@@ -147,9 +148,9 @@ SENDERS = (
     State("no-such-domain", "nxdomain"),
     State("null-mx", "alone", zone="@ MX 0 ."),
     State("null-mx", "beside-address", zone="@ MX 0 .\n@ A {address}"),
-    State("no-address", "nodata", zone="@ MX 10 mail\nmail TXT none"),
-    State("no-address", "nxdomain", zone="@ MX 10 mail"),
-    State("no-address", "beside-address", zone="@ MX 10 mail\n@ A {address}"),
+    State("no-address", "nodata", zone="@ MX 10 mail\nmail TXT none", when=(When.ALONE,)),
+    State("no-address", "nxdomain", zone="@ MX 10 mail", when=(When.ALONE,)),
+    State("no-address", "beside-address", zone="@ MX 10 mail\n@ A {address}", when=(When.ALONE,)),
     State("mx-is-alias", "confirmed", zone="@ MX 10 alias\nalias CNAME mail\n" + MAIL),
     State("implicit-mx", "ipv4", zone="@ A {address}"),
     State("implicit-mx", "ipv6", zone="@ AAAA 2001:db8::1"),
@@ -159,10 +160,25 @@ SENDERS = (
     State("dns-timeout", "mx-silent", zone=MX, zone_fault="silent"),
     # These are findings only in part, or receivers differ within one finding.
     State("neither", "mx-nor-address", zone="@ TXT none"),
-    State("one-of-two", "no-address", zone="@ MX 5 other\n" + MX),
-    State("invalid-mx", "address", zone="@ MX 10 192.0.2.1."),
-    State("invalid-mx", "address-beside", zone="@ MX 5 192.0.2.1.\n" + MX),
-    State("invalid-mx", "root-beside", zone="@ MX 50 .\n" + MX),
+    State("no-address", "beside-another", zone="@ MX 5 other\n" + MX, when=(When.OTHERS,)),
+    State(
+        *("invalid-mx", "address"),
+        zone="@ MX 10 192.0.2.1.",
+        when=(When.MX_ADDRESS, When.ALONE),
+    ),
+    State(
+        *("invalid-mx", "address-beside"),
+        zone="@ MX 5 192.0.2.1.\n" + MX,
+        when=(When.MX_ADDRESS, When.OTHERS),
+    ),
+    State("invalid-mx", "root-beside", zone="@ MX 50 .\n" + MX, when=(When.MX_ROOT,)),
+    State("invalid-mx", "root-first", zone="@ MX 5 .\n" + MX, when=(When.MX_ROOT,)),
+    State("invalid-mx", "roots", zone="@ MX 5 .\n@ MX 10 .", when=(When.MX_ROOT,)),
+    State("invalid-mx", "underscore", zone="@ MX 10 ma_il\nma_il A {address}"),
+    State("invalid-mx", "hyphen", zone="@ MX 10 -mail\n-mail A {address}"),
+    State("invalid-mx", "hyphen-beside", zone="@ MX 5 -mail\n-mail A {address}\n" + MX),
+    State("first", "unreachable", zone="@ MX 5 first\nfirst A 198.51.100.1\n" + MX),
+    State("first", "servfail", zone="@ MX 5 mail.dns-failure-mx-servfail.example.\n" + MX),
     State("host", "servfail", zone="@ MX 10 mail.dns-failure-mx-servfail.example."),
     State("host", "silent", zone="@ MX 10 mail.dns-timeout-mx-silent.example."),
 )
@@ -173,20 +189,20 @@ HELOS = (
     State(
         *("helo-mismatch", "leads-back", PTR, f"{MAIL}\nhelo A {{address}}"),
         helo=HELO,
-        when=When.EHLO_LEADS_BACK,
+        when=(When.EHLO_LEADS_BACK,),
     ),
     State(
         *("helo-mismatch", "elsewhere", PTR, f"{MAIL}\nhelo A 192.0.2.200"),
         helo=HELO,
-        when=When.EHLO_ELSEWHERE,
+        when=(When.EHLO_ELSEWHERE,),
     ),
     State(
         *("helo-mismatch", "ptr-elsewhere", f"{{owner}} PTR {HELO}.\n{PTR}"),
         f"{MAIL}\nhelo A 192.0.2.200",
         helo=HELO,
-        when=When.EHLO_ELSEWHERE,
+        when=(When.EHLO_ELSEWHERE,),
     ),
-    State("no-address", "helo-nxdomain", PTR, MAIL, helo=HELO, when=When.EHLO_NOWHERE),
+    State("no-address", "helo-nxdomain", PTR, MAIL, helo=HELO, when=(When.EHLO_NOWHERE,)),
     State("no-address", "helo-nodata", PTR, f"{MAIL}\nhelo TXT none", helo=HELO),
     State("no-address", "helo-mx", PTR, f"{MAIL}\nhelo MX 10 mail", helo=HELO),
 )
@@ -194,12 +210,16 @@ STATES = CLIENTS + SENDERS + HELOS
 GOOD_CLIENT, GOOD_SENDER = CLIENTS[0], SENDERS[0]
 PARENTS = ("2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
 
+# What becomes of mail to a sender; its own server has an IPv4 address.
+TO_IT = ""
+SENT = [state for state in SENDERS if state.case != "ipv6"]
 # The states that are tried under each setting.
 Tries = dict[str, Sequence[State]]
 EXIM: Tries = {
     "verify = reverse_host_lookup": CLIENTS,
     "verify = sender": SENDERS,
     "verify = helo": HELOS,
+    TO_IT: SENT,
 }
 POSTFIX: Tries = {
     "reject_unknown_client_hostname": CLIENTS,
@@ -207,6 +227,7 @@ POSTFIX: Tries = {
     "reject_unknown_sender_domain": SENDERS,
     "reject_unknown_helo_hostname": HELOS,
     "reject_non_fqdn_helo_hostname": HELOS,
+    TO_IT: SENT,
 }
 # It waits for a silent name server for longer than a test can.
 ANSWERED = [state for state in CLIENTS if "silent" not in (state.reverse_fault, state.zone_fault)]
@@ -263,8 +284,16 @@ mynetworks = 127.0.0.1
 alias_maps =
 local_recipient_maps =
 smtpd_client_connection_count_limit = 0
+inet_interfaces = 127.0.0.1
+smtp_tcp_port = {sink}
+smtp_connection_cache_on_demand = no
+fast_flush_domains =
 max_use = 10000
 """
+
+
+SINK = 2499
+QUEUE = ("active", "bounce", "defer", "deferred", "incoming", "pid", "private", "public", "trace")
 
 
 def play(folder: Path) -> dict[str, dict[str, Replies]]:
@@ -302,7 +331,7 @@ def main(folder: Path, directory: Path) -> None:
     hide_the_machine(directory)
     add_addresses()
     numbers = itertools.count(2500)
-    ports = {restriction: (next(numbers), next(numbers)) for restriction in POSTFIX}
+    ports = {each: (next(numbers), next(numbers)) for each in POSTFIX if each != TO_IT}
     servers = {
         port: (f"smtpd_client_restrictions={restriction}", *codes)
         for restriction, both in ports.items()
@@ -313,24 +342,29 @@ def main(folder: Path, directory: Path) -> None:
         stack.enter_context(name_servers(folder))
         stack.enter_context(postfix(folder, directory, servers))
         stack.enter_context(opensmtpd(folder, directory, filters))
+        stack.enter_context(sink(folder))
         pool = stack.enter_context(ThreadPoolExecutor(64))
         jobs: dict[tuple[State, str], list[Future[str]]] = {}
         for setting, states in EXIM.items():
             for state in states:
-                job = pool.submit(exim_reply, folder, directory, setting, state)
+                exim = exim_routes if setting == TO_IT else exim_reply
+                job = pool.submit(exim, folder, directory, setting, state)
                 jobs[state, setting] = [job, job]
-        for setting, states in POSTFIX.items():
-            for state in states:
-                jobs[state, setting] = [
-                    pool.submit(postfix_reply, port, state) for port in ports[setting]
-                ]
+        sent = pool.submit(postfix_sends, next(iter(ports.values()))[0], directory)
+        for setting, both in ports.items():
+            for state in POSTFIX[setting]:
+                jobs[state, setting] = [pool.submit(postfix_reply, port, state) for port in both]
         for port, condition in filters.items():
             for state in OPENSMTPD[condition]:
                 job = pool.submit(opensmtpd_reply, port, state)
                 jobs[state, condition] = [job, job]
     replies: dict[str, dict[str, list[str]]] = {state.name: {} for state in STATES}
-    for (state, setting), both in jobs.items():
-        replies[state.name][setting] = [job.result() for job in both]
+    for (state, setting), given in jobs.items():
+        # Both programs have it, and what Exim says of mail to a domain is no reply.
+        name = "exim" if setting == TO_IT else setting
+        replies[state.name][name] = [job.result() for job in given]
+    for state, said in sent.result().items():
+        replies[state.name]["postfix"] = [said, said]
     (directory / "replies").write_text(json.dumps(replies))
 
 
@@ -430,6 +464,54 @@ def exim_reply(folder: Path, directory: Path, setting: str, state: State) -> str
     return reply
 
 
+def exim_routes(folder: Path, directory: Path, _: str, state: State) -> str:
+    """What becomes of mail to a domain, which its exit status tells."""
+    with tempfile.TemporaryDirectory(dir=directory) as own:
+        conf = EXIM_CONF.format(directory=own, setting="verify = sender")
+        (path := Path(own, "conf")).write_text(conf)
+        exim: list[str | Path] = [binary(folder, "exim4"), "-C", path, "-bt"]
+        exim.append(f"user@{state.domain}")
+        done = subprocess.run(
+            [*as_user("Debian-exim", environment(folder)), *exim],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return f"- {('sent', 'deferred', 'bounced')[done.returncode]} {done.stdout}"
+
+
+@contextlib.contextmanager
+def sink(folder: Path) -> Iterator[None]:
+    """A server on all addresses that takes any mail."""
+    command: list[str | Path] = [binary(folder, "smtp-sink"), f"0.0.0.0:{SINK}", "100"]
+    process = subprocess.Popen(
+        [*as_user("postfix", environment(folder)), *command], stdin=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def postfix_sends(port: int, directory: Path) -> dict[State, str]:
+    """What becomes of mail to each domain, with the status code (RFC 3463) before it."""
+    domains = {state.domain: state for state in SENT}
+    with smtplib.SMTP("127.0.0.1", port, "client", timeout=60) as smtp:
+        for domain in domains:
+            smtp.sendmail("a@mx.receiver.example", f"user@{domain}", "Subject: hello\n\nhello\n")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        found = re.findall(
+            r"to=<user@([^>]+)>, .*, dsn=(\S+), status=(.*)", (directory / "maillog").read_text()
+        )
+        said = {domains[domain]: f"{code} {status}" for domain, code, status in found}
+        if len(said) == len(domains):
+            return said
+        time.sleep(0.1)
+    raise RuntimeError("Postfix did not try all mail")
+
+
 def postfix_reply(port: int, state: State) -> str:
     client, sender = client_and_sender(state)
     server = "::1" if client.ipv6 else "127.0.0.1"
@@ -457,14 +539,18 @@ def client_and_sender(state: State) -> tuple[State, State]:
 def postfix(folder: Path, directory: Path, servers: Mapping[int, Sequence[str]]) -> Iterator[None]:
     """Postfix on the ports, on each with settings of its own; the log is directory/maillog.
 
+    Mail that it sends it sends to port ``SINK``.
+
     Its master insists on root and on several users, and an ordinary user has neither. What
     receives mail does without: each daemon finds its listening socket at descriptor 6, and pipes
     to the master at 3 (read), 4 and 5 (write), and runs as the mail owner.
     """
     root = folder.absolute() / "root"
-    (directory / "main.cf").write_text(POSTFIX_CONF.format(directory=directory, root=root))
+    (directory / "main.cf").write_text(
+        POSTFIX_CONF.format(directory=directory, root=root, sink=SINK)
+    )
     queue = directory / "queue"
-    for name in ("incoming", "pid", "private", "public"):
+    for name in QUEUE:
         (queue / name).mkdir(parents=True)
     environ = {
         **environment(folder),
@@ -518,6 +604,14 @@ def postfix(folder: Path, directory: Path, servers: Mapping[int, Sequence[str]])
             start("postlogd", "postlog", "unix-dgram", datagrams, "-l")
             start("trivial-rewrite", "rewrite", "unix", unix("private/rewrite"))
             start("cleanup", "cleanup", "unix", unix("public/cleanup"), "-z")
+            start("qmgr", "qmgr", "unix", unix("public/qmgr"), "-l")
+            for service in ("bounce", "defer", "trace"):
+                start("bounce", service, "unix", unix(f"private/{service}"), "-z")
+            for service in ("error", "retry"):
+                start("error", service, "unix", unix(f"private/{service}"))
+            deliveries = unix("private/smtp")
+            for _ in range(4):
+                start("smtp", "smtp", "unix", deliveries)
             for port, settings in servers.items():
                 sock = socket.create_server(
                     ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=100

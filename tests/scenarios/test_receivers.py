@@ -13,7 +13,13 @@ from tests.scenarios import test_scenarios, test_senders
 from tests.scenarios.test_scenarios import Scenario
 
 SCENARIOS = (*test_scenarios.SCENARIOS, *test_senders.SCENARIOS)
-BY = ("refused by", "deferred by", "accepted by")
+BY = (
+    "refused by",
+    "deferred by",
+    "accepted by",
+    "mail to it returned by",
+    "mail to it delivered by",
+)
 PROGRAMS = ("Gmail", "Postfix", "Exim", "OpenSMTPD")
 
 # Names in EHLO, of an address that has a sound name or not.
@@ -22,6 +28,10 @@ GENERIC = "192.0.2.40 PTR dsl-40.example.com.\ndsl-40.example.com. A 192.0.2.40\
 MIXED = SOUND + "192.0.2.40 PTR gone.example.com.\n"
 HERE, ELSEWHERE = "mail.example.com. A 192.0.2.40\n", "mail.example.com. A 192.0.2.41\n"
 EXIM_REFUSES = "helo-mismatch: refused by Exim (550); accepted by Postfix"
+# Mail hosts of a domain.
+MAIL = "example.com. MX 10 mail.example.com."
+DELIVERED = "mail to it delivered by Postfix, Exim"
+RETURNED = "mail to it returned by Postfix (5.4.4), Exim"
 NOWHERE = "refused by Postfix (450 4.7.1), Exim (550)"
 HELO_IP_A = "Rspamd scores HFILTER_HELO_IP_A (1.0) and HFILTER_HELO_NORES_A_OR_MX (0.3)"
 
@@ -62,8 +72,10 @@ def test_no_two_lines_contradict_each_other(plugin: Plugin, scenario: Scenario) 
     of_address: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for block in blocks(output):
         address = re.search(r": ([\d.]+|[\da-f:]+) ", block[0])
+        # What is not of an address is of the domain, if there is one.
+        of = address[1] if address else "" if len(scenario.arguments.split()) == 2 else block[0]
         for receiver, verdict in verdicts(meanwhile(block)).items():
-            of_address[address[1] if address else block[0]][receiver].add(verdict)
+            of_address[of][receiver].add(verdict)
     assert [each for by in of_address.values() for each in by.items() if len(each[1]) > 1] == []
 
 
@@ -85,6 +97,58 @@ def test_they_come_last_and_once(plugin: Plugin, scenario: Scenario) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "told"),
     [
+        pytest.param(
+            "A 192.0.2.25",
+            None,
+            [
+                f"implicit-mx: {DELIVERED}",
+                "name-mismatch: accepted by Postfix, Exim, OpenSMTPD",
+            ],
+            id="implicit-mx",
+        ),
+        pytest.param(
+            "MX 5 alias.example.com.\nalias.example.com. CNAME mail.example.com.\n" + MAIL,
+            None,
+            [f"mx-is-alias: {DELIVERED}"],
+            id="mx-is-alias",
+        ),
+        pytest.param(
+            "MX 5 gone.example.com.",
+            None,
+            [f"no-address: {RETURNED}"],
+            id="no-mail-host-has-an-address",
+        ),
+        pytest.param(
+            "MX 5 gone.example.com.\n" + MAIL,
+            None,
+            [f"no-address: {DELIVERED}"],
+            id="another-mail-host-has-an-address",
+        ),
+        pytest.param(
+            "MX 5 gone.example.com.\nexample.com. MX 7 fails.example.com.\n"
+            "! fails.example.com. A rcode SERVFAIL",
+            None,
+            ["dns-failure: deferred by Exim (451)"],
+            id="nobody-knows-whether-another-mail-host-has-an-address",
+        ),
+        pytest.param(
+            "MX 0 .\nexample.com. MX 5 gone.example.com.\n" + MAIL,
+            None,
+            ["invalid-mx: mail to it returned by Postfix (5.1.0)"],
+            id="mx-that-postfix-takes-for-a-null-mx",
+        ),
+        pytest.param(
+            "MX 5 192.0.2.25.",
+            None,
+            ["invalid-mx: mail to it delivered by Postfix; mail to it returned by Exim"],
+            id="address-for-an-mx",
+        ),
+        pytest.param(
+            "MX 5 192.0.2.25.\n" + MAIL,
+            None,
+            ["invalid-mx: mail to it delivered by Postfix"],
+            id="address-for-an-mx-beside-a-mail-host",
+        ),
         pytest.param(
             SOUND + HERE,
             "192.0.2.40=mail.example.com",
@@ -146,8 +210,13 @@ def test_they_come_last_and_once(plugin: Plugin, scenario: Scenario) -> None:
         ),
     ],
 )
-def test_what_is_said(plugin: Plugin, text: str, said: str, told: list[str]) -> None:
+def test_what_is_said(plugin: Plugin, text: str, said: str | None, told: list[str]) -> None:
+    subject = ("-d", "example.com") if said is None else ("--sender", said)
+    if said is None:
+        text = (
+            f"example.com. {text}\n192.0.2.25 PTR mail.example.com.\nmail.example.com. A 192.0.2.25"
+        )
     with NameServer(zone(text)) as server:
-        output = plugin.ask(server, "-v", "--sender", said)
+        output = plugin.ask(server, "-v", *subject)
     given = [f"{block[0].split()[1]} {meanwhile(block)}" for block in blocks(output)]
     assert [line for line in given if not line.endswith(": ")] == told
