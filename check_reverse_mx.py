@@ -84,6 +84,8 @@ def not_loaded(error: Exception, needs: str) -> NoReturn:
 
 try:
     from reverse_mx.process import Ending
+
+    DOCUMENT = document_for(sys.argv[1:])
 except Exception as missing:
     not_loaded(
         missing,
@@ -93,7 +95,7 @@ except Exception as missing:
 
 # The libraries take longer to load than a check to run. Who imports this module for another
 # purpose than to run it keeps the handlers.
-ENDING = Ending(True, document_for(sys.argv[1:]))
+ENDING = Ending(True, DOCUMENT)
 if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "check_reverse_mx":
     ENDING.heed()
 
@@ -452,8 +454,10 @@ def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
     """
     # nagiosplugin 1.3.2 would hold on to the standard output that it found when imported.
     nagiosplugin.runtime.Runtime.stdout = None  # type: ignore[assignment]
-    ending = ENDING if argv is None else Ending(False, document_for(argv))
-    ending.deliver(lambda idn: run(sys.argv[1:] if argv is None else argv, idn, ending))
+    arguments = sys.argv[1:] if argv is None else argv
+    ending = ENDING if argv is None else Ending(own=False)
+    ending.document = ending.document or document_for(arguments)
+    ending.deliver(lambda idn: run(arguments, idn, ending))
 
 
 def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:

@@ -57,7 +57,7 @@ class Ending:
     performance data, and the reason. None is for lines of text.
     """
 
-    def __init__(self, own: bool, document: Optional[Document]) -> None:
+    def __init__(self, own: bool, document: Optional[Document] = None) -> None:
         self.document = document
         self.started = time.monotonic()
         self._own = own

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
 import pytest
 
 import reverse_mx.cure
 from reverse_mx import answer, causes, facts, smtp_reply, zone_facts
 from reverse_mx.findings import FINDINGS, PERFDATA
-from tests import ROOT
+from tests.helpers.documents import SCHEMA, read
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import InProcess, Output, Plugin, without_times, zone
 from tests.helpers.smtp_trial import mail_host
@@ -24,10 +22,6 @@ from tests.scenarios.test_output import HOSTILE, POSITIONS, escaped
 
 # What the libraries have a part in, the lines show.
 pytestmark = pytest.mark.newest
-
-SCHEMA = json.loads((ROOT / "docs" / "result.schema.json").read_text("utf-8"))
-VALIDATE = fastjsonschema.compile(SCHEMA)
-STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 TABLES = [
     *(
@@ -48,18 +42,8 @@ TABLES = [
 
 
 def document(output: Output) -> Any:
-    """Return the one document that is on one line, in ASCII, with nothing that HTML or a shell
-    takes for more than itself.
-    """
     assert output.stderr == ""
-    assert re.fullmatch(r"\{[^\x00-\x1f\x7f-\uffff<>&|`$']*\}\n", output.stdout)
-    whole = json.loads(output.stdout)
-    VALIDATE(whole)
-    assert output.code == whole["exit_code"]
-    for result in (whole, *whole["results"]):
-        assert result["state"] == STATES[result["exit_code"]]
-        assert result["status"].startswith(f"REVERSE_MX {result['state']} - ")
-    return whole
+    return read(output.stdout, output.code)
 
 
 def ask(plugin: Plugin, text: str, *arguments: str) -> Output:

@@ -441,7 +441,7 @@ def runs(draw: st.DrawFn) -> Run:
 @st.composite
 def options_of_runs(draw: st.DrawFn) -> tuple[str, ...]:
     arguments = [*draw(st.sampled_from([[], ["--authoritative"]]))]
-    flags = ["--spf", "--smtp", "--no-reverse", "-v", "-v", "-vv", "-vvv"]
+    flags = ["--spf", "--smtp", "--no-reverse", "-v", "-v", "-vv", "-vvv", "--json"]
     arguments += draw(st.lists(st.sampled_from(flags), max_size=3, unique=True))
     arguments += draw(st.sampled_from([[], [], ["-4"], ["-6"], ["--state", "missing-ptr=ok"]]))
     senders = ["192.0.2.1", "out.example.com", "2001:db8::1", "192.0.2.2=mail.example.com"]

@@ -37,7 +37,7 @@ import hypothesis
 
 from reverse_mx.findings import FINDINGS
 from reverse_mx.process import ENDS_AFTER
-from tests.helpers import perfdata
+from tests.helpers import documents, perfdata
 from tests.helpers.figures import DOCS, machine, table, write_block
 from tests.trials.drawn import (
     FILE,
@@ -92,6 +92,12 @@ def verify(result: Result, run: Run, reached: Iterable[str]) -> str:
     assert not [address for address in reached if is_out_of_bounds(ip_address(address))]
     if run.setting.stdout == "pipe-unread":
         return STATES[result.code]
+    if result.stdout.startswith("{"):
+        whole = documents.read(result.stdout, result.code)
+        assert "--json" in run.arguments or FILE in run.arguments
+        assert bool(whole["results"]) is (whole["settings"] is not None)
+        return STATES[result.code]
+    assert "--json" not in run.arguments or run.setting.limit, "no document"
     if result.stdout == INTERRUPTED:
         assert run.setting.signal in INTERRUPTS
     status = STATUS.match(result.stdout)
@@ -194,6 +200,8 @@ def ways(run: Run) -> Iterator[str]:
         yield "odd arguments"
     if "--smtp" in run.arguments:
         yield "SMTP greetings"
+    if "--json" in run.arguments:
+        yield "JSON"
     setting = run.setting
     if setting.stdout != "file":
         yield "a pipe"
