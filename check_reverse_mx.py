@@ -117,6 +117,7 @@ try:
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.gate import passed
     from reverse_mx.generic import why_generic
+    from reverse_mx.iprevs import Bounds, Iprevs
     from reverse_mx.lines import WALK_BUDGET, Lines
     from reverse_mx.lookups import LOG, MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
@@ -128,7 +129,7 @@ try:
     from reverse_mx.smtp import Smtp
     from reverse_mx.spf import Spf
     from reverse_mx.status import Know, WorstFirst
-    from reverse_mx.walk import Bounds, Ignored, Iprevs, Walk
+    from reverse_mx.walk import Ignored, Walk
     from reverse_mx.zone_facts import ZoneAnswers
     from reverse_mx.zone_servers import ZoneServers
 except Exception as missing:

@@ -22,7 +22,8 @@ facts           what was learnt of a domain: frozen values as those are, no pros
 spf             the walk through SPF records
 zone_servers    who is in charge of a name, and what they say themselves
 smtp            how SMTP servers greet, on the same loop
-walk            domain -> hosts -> addresses -> PTR names and back, within bounds
+iprevs          addresses -> PTR names and back, each way once in a run, within bounds
+walk            domain -> hosts -> addresses, and from there back
 wording         what was learnt, in words
 findings        the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
 sentences       findings in words: what a problem says of what
