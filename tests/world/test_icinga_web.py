@@ -288,3 +288,21 @@ def test_page_of_a_single_service_needs_the_old_module(web: IcingaWeb) -> None:
         "director/service", {"name": "Reverse DNS of example.net", "host": "mail-domains"}
     )
     assert explained("Call to a member function select() on null") in page.text()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("director/baskets", ["Configuration Baskets", "Upload"]),
+        ("director/hosts/templates", ["Host Templates", "Add"]),
+        ("director/hosts", ["Hosts", "Add"]),
+        ("director/config/deployments", ["Icinga Director", "Deployments"]),
+    ],
+)
+def test_pages_have_what_the_guide_has_a_person_look_for(
+    web: IcingaWeb, path: str, words: list[str]
+) -> None:
+    text = web.page(path, {}).text()
+    for word in words:
+        assert word in text
+        assert word in GUIDE
