@@ -69,6 +69,12 @@ CASES = [
     ),
     pytest.param(
         "missing-ptr",
+        "example.com. MX 10 mx.hoster.example.\nmx.hoster.example. A 192.0.2.25",
+        f"fix: 25.2.0.192.in-addr.arpa. PTR mx.hoster.example.\n{THEIRS}",
+        id="missing-ptr-of-a-providers-host-is-the-providers-to-add",
+    ),
+    pytest.param(
+        "missing-ptr",
         MAIL + "192.0.2.25 CNAME 25.0-63.2.0.192.in-addr.arpa.",
         "fix: 25.0-63.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
         "in: zone 0-63.2.0.192.in-addr.arpa, contact first.last@example.com\n"
