@@ -247,7 +247,7 @@ ETC = {
     "group": "".join(f"{name}:x:{gid}:\n" for name, gid in ACCOUNTS.items()),
     "hosts": "127.0.0.1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "resolv.conf": "search .\nnameserver 127.0.0.1\noptions timeout:1 attempts:2\n",
+    "resolv.conf": "search .\nnameserver 127.0.0.1\noptions timeout:2 attempts:2\n",
     "services": "smtp 25/tcp\n",
 }
 EXIM_CONF = """
