@@ -27,6 +27,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -351,6 +352,19 @@ class Icinga(Scheduler):
             if service["attrs"]["check_command"] in ("reverse_mx", "dummy")
         }
 
+    def services_by_feed(self) -> dict[str, dict[str, Any]]:
+        """The services that contrib/icinga2-feed.conf made: HOST!SERVICE -> attributes."""
+        fed = urllib.parse.quote('regex("^rdns-|^reverse-mx-feed$", service.name)')
+        found = self.ask(f"objects/services?attrs=last_check_result&filter={fed}")["results"]
+        return {service["name"]: service["attrs"] for service in found}
+
+    def restart(self) -> None:
+        """End it at once, and start it anew at the same port."""
+        self.kill()
+        super()._stop()
+        self._start()
+        wait_for(self._answers, "Icinga has not come back")
+
     def check_now(self) -> None:
         """Have each of them checked, now. wait_until_checked waits for that."""
         self.began = time.time()
@@ -488,10 +502,16 @@ class Nagios(Scheduler):
         wait_for(checked, "Nagios has not checked all services")
 
     def result(self, name: str) -> Result:
-        service = self.services()[name]
-        long = service["long_plugin_output"].replace("\\n", "\n")
-        text = f"{service['plugin_output']}\n{long}".rstrip()
-        return Result(int(service["current_state"]), text, service["performance_data"].split())
+        return self.results()[name]
+
+    def results(self) -> dict[str, Result]:
+        found = {}
+        for name, service in self.services().items():
+            long = service["long_plugin_output"].replace("\\n", "\n")
+            text = f"{service['plugin_output']}\n{long}".rstrip()
+            perfdata = service["performance_data"].split()
+            found[name] = Result(int(service["current_state"]), text, perfdata)
+        return found
 
     def perfdata(self, name: str) -> list[list[str]]:
         """The performance data that were written for a service, check by check."""
