@@ -299,8 +299,10 @@ class Places:
         self._most = most
         self._most_of_one = most_of_one
         self._queues: collections.defaultdict[Line, Queue] = collections.defaultdict(Queue)
-        # Those in which something waits: the line whose turn it is comes first.
-        self._turns: dict[Line, Queue] = {}
+        # Those that may get a place: the line whose turn it is comes first. One that has its share
+        # is not among them, until it has less of it, or the share is larger.
+        self._turns: collections.OrderedDict[Line, Queue] = collections.OrderedDict()
+        self._share = most
         self._taken = 0
 
     def wait(self, asked: Waiting) -> None:
@@ -315,34 +317,40 @@ class Places:
     def close(self, line: Line) -> None:
         """Let go of a line; those that are left have its share."""
         self._queues.pop(line, None)
+        if self._share_of_one() > self._share:
+            for other, queue in self._queues.items():
+                if queue:
+                    self._turns.setdefault(other, queue)
         self.refill()
 
     def refill(self) -> None:
         if self._turns:
             self._lines.loop.soon(self._fill)
 
+    def _share_of_one(self) -> int:
+        return max(1, min(self._most_of_one, self._most // max(1, self._lines.open)))
+
     def _fill(self) -> None:
-        share = max(1, min(self._most_of_one, self._most // max(1, self._lines.open)))
-        for _ in range(len(self._turns)):
-            if self._taken >= self._most:
-                break
-            line = next(iter(self._turns))
-            queue = self._turns.pop(line)
+        self._share = self._share_of_one()
+        while self._turns and self._taken < self._most:
+            line, queue = self._turns.popitem(last=False)
             while self._taken < self._most:
-                asked = queue.next(share)
+                asked = queue.next(self._share)
                 if asked is None:
                     break
-                self._start(asked, queue)
-            if queue:
+                self._start(asked, line, queue)
+            else:
                 self._turns[line] = queue
 
-    def _start(self, asked: Waiting, queue: Queue) -> None:
+    def _start(self, asked: Waiting, line: Line, queue: Queue) -> None:
         self._taken += 1
         self._lines.has_started()
-        asked.promise.then(functools.partial(self._ended, asked, queue))
+        asked.promise.then(functools.partial(self._ended, asked, line, queue))
         asked.start(queue)
 
-    def _ended(self, asked: Waiting, queue: Queue) -> None:
+    def _ended(self, asked: Waiting, line: Line, queue: Queue) -> None:
         self._taken -= 1
         queue.ended(asked)
+        if queue:
+            self._turns.setdefault(line, queue)
         self.refill()
