@@ -4,6 +4,7 @@ import sys
 
 from checkdmarc.smtp import check_mx  # type: ignore[import-not-found]
 
-result = check_mx(sys.argv[1])
-addresses = sum(len(host["addresses"]) for host in result["hosts"])
-print(f"{len(result['hosts'])} hosts, {addresses} addresses, {result['warnings']}")
+for domain in sys.argv[1:]:
+    result = check_mx(domain)
+    addresses = sum(len(host["addresses"]) for host in result["hosts"])
+    print(f"{len(result['hosts'])} hosts, {addresses} addresses, {result['warnings']}")

@@ -1,5 +1,7 @@
 """A resolver that answers from memory, every question one round trip after it came.
 
+At the mail hosts' IPv4 addresses it greets every SMTP client twice that time after the connection.
+
 All answers are made before the first question, so that one costs a look into a dictionary, and
 answers wait in a heap until they are due. The process counts what it computes itself: that shows
 that it is not what is measured.
@@ -21,6 +23,8 @@ from typing import Any, NamedTuple, Union
 
 ADDRESS, PORT = "127.0.0.1", 53
 ROUND_TRIP = 0.05
+SMTP_PORT = 25
+GREETS_AFTER = 0.1
 TYPES = {"A": 1, "PTR": 12, "MX": 15, "AAAA": 28}
 # A question comes after the header, and ends with its type and class, two octets each. A pointer
 # to it is the owner of all records (RFC 1035, 4.1.4).
@@ -36,6 +40,7 @@ class Zone:
     def __init__(self) -> None:
         self.records: dict[bytes, list[bytes]] = {}
         self.delays: dict[bytes, float] = {}
+        self.hosts: dict[str, str] = {}
         self._names: set[bytes] = set()
         self._addresses = itertools.count()
 
@@ -51,6 +56,12 @@ class Zone:
             ):
                 self._add(name, rdtype, address.packed)
                 self._add(address.reverse_pointer, "PTR", wire_name(name))
+                self.hosts[str(address)] = name
+
+    def add_customer(self, domain: str, *hosts: str) -> None:
+        """Add a domain whose mail hosts are those of another."""
+        for host in hosts:
+            self._add(domain, "MX", (10).to_bytes(2, "big") + wire_name(host))
 
     def delay(self, name: str, rdtype: str, seconds: float) -> None:
         self.delays[question(name, rdtype)] = seconds
@@ -139,12 +150,15 @@ class Service:
         self._udp.setblocking(False)
         self._tcp = socket.create_server((ADDRESS, PORT))
         self._connections: list[socket.socket] = []
+        self._smtp = socket.create_server(("", SMTP_PORT))
+        self._clients: list[socket.socket] = []
         self._waiting: list[tuple[float, int, socket.socket, Any, bytes]] = []
         self._came: list[float] = []
 
     def close(self) -> None:
         self._udp.close()
         self._tcp.close()
+        self._smtp.close()
 
     def run(self, control: Connection, parents_end: Connection) -> None:
         """Serve until the parent closes its end of the pipe, or is gone."""
@@ -156,7 +170,8 @@ class Service:
             wait = max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else None
             # Unlike epoll, select waits by the microsecond; and the sockets are few.
             sockets: list[Union[socket.socket, Connection]]
-            sockets = [control, self._udp, self._tcp, *self._connections]
+            sockets = [control, self._udp, self._tcp, self._smtp, *self._connections]
+            sockets += self._clients
             ready, _, _ = select.select(sockets, (), (), wait)
             if self._udp in ready:
                 self._read_datagrams()
@@ -164,6 +179,12 @@ class Service:
                 self._connections.append(self._tcp.accept()[0])
             for connection in [sock for sock in self._connections if sock in ready]:
                 self._read_stream(connection)
+            if self._smtp in ready:
+                self._greet(self._smtp.accept()[0])
+            for client in [sock for sock in self._clients if sock in ready]:
+                if not client.recv(512):
+                    self._clients.remove(client)
+                    client.close()
             while self._waiting and self._waiting[0][0] <= time.monotonic():
                 _, _, sock, client, answer = heapq.heappop(self._waiting)
                 with contextlib.suppress(OSError):  # nobody waits for it any more
@@ -194,6 +215,12 @@ class Service:
         else:
             self._connections.remove(connection)
             connection.close()
+
+    def _greet(self, client: socket.socket) -> None:
+        self._clients.append(client)
+        greeting = f"220 {self._zone.hosts[client.getsockname()[0]]} ESMTP\r\n".encode()
+        due = time.monotonic() + GREETS_AFTER
+        heapq.heappush(self._waiting, (due, -len(self._clients), client, None, greeting))
 
     def _take(self, query: bytes, sock: socket.socket, client: Any) -> None:
         now = time.monotonic()

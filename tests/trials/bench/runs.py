@@ -19,7 +19,8 @@ DEBIAN = ROOT / ".debian"
 OURS, PEERS = (ROOT / name / "bin" for name in (".venv-bench", ".venv-peers"))
 CHECK_DIG = DEBIAN / "root/usr/lib/nagios/plugins/check_dig"
 VALGRIND = DEBIAN / "root/usr/libexec/valgrind"
-SECONDS = 300
+SECONDS = 900
+ROUNDS, SHORT_ROUNDS = 5, 3
 
 # Nothing of the caller's, and what makes runs alike.
 ENVIRONMENT = {
@@ -31,7 +32,8 @@ ENVIRONMENT = {
 }
 
 # So many domains in one run. They are "d0.many.example" and so on.
-COUNTS = (10, 100, 1000)
+COUNTS = (100, 1000, 10000)
+SHARED, HOSTS = 1000, 20
 ONE, BIG, SLOW = "d0.many.example", "big.example", "slow.example"
 SLOW_SECONDS = 1.0
 
@@ -41,6 +43,10 @@ def make_zone() -> Zone:
     zone = Zone()
     for number in range(max(COUNTS)):
         zone.add_domain(f"d{number}.many.example", hosts=2)
+    zone.add_domain("hosts.example", hosts=HOSTS)
+    for number in range(SHARED):
+        of = (f"m{host % HOSTS}.hosts.example" for host in (number, number + 1))
+        zone.add_customer(f"c{number}.many.example", *of)
     zone.add_domain(BIG, hosts=50)
     zone.add_domain(SLOW, hosts=2)
     zone.delay(f"m0.{SLOW}", "A", SLOW_SECONDS)
@@ -51,14 +57,16 @@ def make_zone() -> Zone:
 class Command(NamedTuple):
     """What is run, and what it must then print, as a regular expression.
 
-    ``times`` is how often in a round; ``dear`` ones are run in one round only in the short form.
+    ``times`` is how often in a round, ``rounds`` in how many rounds at most, and ``short_rounds``
+    in how many of the short form.
     """
 
     argv: tuple[str, ...]
     prints: str
     input: str = ""
     times: int = 1
-    dear: bool = False
+    rounds: int = ROUNDS
+    short_rounds: int = SHORT_ROUNDS
 
 
 def commands(zone: Zone, folder: Path) -> dict[str, Command]:
@@ -92,36 +100,61 @@ def commands(zone: Zone, folder: Path) -> dict[str, Command]:
 
     def counted(prints: str, *argv: str) -> Command:
         valgrind = (str(binary(DEBIAN, "valgrind")), "--tool=cachegrind", "--cache-sim=no")
-        return Command((*valgrind, "--cachegrind-out-file=/dev/null", *argv), prints, dear=True)
+        whole = (*valgrind, "--cachegrind-out-file=/dev/null", *argv)
+        return Command(whole, prints, rounds=1, short_rounds=1)
 
-    def many(count: int) -> Command:
-        file = folder / str(count)
-        file.write_text("".join(f"d{number}.many.example\n" for number in range(count)))
+    def many(count: int, kind: str = "d") -> Command:
+        file = folder / f"{kind}{count}"
+        file.write_text("".join(f"{kind}{number}.many.example\n" for number in range(count)))
         counts = sound(f"{count} domains: {2 * count} mail hosts, {4 * count} addresses")
-        return Command((plugin, "-t", "60", "-d", f"@{file}"), f"REVERSE_MX OK - {counts}")
+        return Command((plugin, "-t", "600", "-d", f"@{file}"), f"REVERSE_MX OK - {counts}")
+
+    def batch(count: int) -> Command:
+        """Return one dig for the nine lookups of each of so many domains."""
+        file = folder / f"dig{count}"
+        lines = []
+        for domain in (f"d{number}.many.example" for number in range(count)):
+            lines.append(f"{domain} MX")
+            for name in (f"m{host}.{domain}" for host in range(2)):
+                lines += [f"{name} {rdtype}" for rdtype in ("A", "AAAA")]
+                lines += [f"{zone.reverse_name(name, rdtype)} PTR" for rdtype in ("A", "AAAA")]
+        file.write_text("".join(f"{line}\n" for line in lines))
+        return Command(("dig", "+short", "-f", str(file)), r"(?s).*", rounds=1, short_rounds=0)
 
     one = ours(ONE, "2 mail hosts, 4 addresses")
     whole = ("-t", "120", "-d", ONE)  # valgrind makes it thirty times as long
+    two = sound("2 mail hosts, 2 addresses")
+    v4 = Command((plugin, "-4", "-d", ONE), f"REVERSE_MX OK - {ONE}: {two}", times=3)
+    checkdmarc = (str(PEERS / "python"), str(HERE / "ask_checkdmarc.py"))
     return {
         "one": one._replace(times=3),
         "dig": Command(dig, confirmed),
         "dig, once": Command((*dig, "once"), confirmed),
-        "checkdmarc": Command(
-            (str(PEERS / "python"), str(HERE / "ask_checkdmarc.py"), ONE),
-            r"2 hosts, 4 addresses, \[\]\n",
-        ),
+        "checkdmarc": Command((*checkdmarc, ONE), r"2 hosts, 4 addresses, \[\]\n"),
         "check_dig": check_dig([*walk, *addresses]),
         "check_dig, once": check_dig(walk),
         "big": ours(BIG, "50 mail hosts, 100 addresses"),
         "slow": ours(SLOW, "2 mail hosts, 4 addresses"),
         "import": Command((python, "-c", imports), "", times=3),
-        "10": many(10)._replace(times=3),
         "100": many(100),
-        "1000": many(1000)._replace(dear=True),
+        "1000": many(1000)._replace(rounds=3, short_rounds=1),
+        "10000": many(10000)._replace(rounds=1, short_rounds=1),
+        "shared": many(SHARED, "c")._replace(rounds=3),
+        "v4": v4,
+        "smtp": v4._replace(argv=(*v4.argv, "--smtp")),
+        "checkdmarc, 100": Command(
+            (*checkdmarc, *(f"d{number}.many.example" for number in range(100))),
+            r"(2 hosts, 4 addresses, \[\]\n){100}",
+            rounds=1,
+            short_rounds=0,
+        ),
+        "dig, 100": batch(100),
         "import, counted": counted("", python, "-c", imports),
         "one, counted": counted(one.prints, plugin, *whole),
         "with -s, counted": counted(one.prints, plugin, "-s", ADDRESS, *whole),
         "one file, counted": counted(one.prints, python, one_file, *whole),
+        "v4, counted": counted(v4.prints, plugin, "-4", *whole),
+        "smtp, counted": counted(v4.prints, plugin, "-4", "--smtp", *whole),
     }
 
 
