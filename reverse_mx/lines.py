@@ -33,9 +33,10 @@ RUN_LOOKUPS = 100_000
 # Once a line has borne silence to the end, and has lookups that waited for that, all of them have
 # this part of what is left of the time: the rest is for what is asked next.
 HURRY_SHARE = 0.3
-# So many lines are open at first, and one more after each so many lookups; a domain has about nine.
+# So many lines are open at once, and more only as one is opened after each so many lookups: twice
+# as many as a domain usually has.
 OPEN_AT_ONCE = 256
-OPENED_AFTER = 8
+OPENED_AFTER = 16
 # Records that the answers of a line may keep; of as few as these any answer may.
 MOST_KEPT = 100_000
 ALWAYS_KEPT = 4
@@ -173,8 +174,8 @@ class Lines:
     """The lines of a run, and how many of them are open: between these the places are shared.
 
     ``common`` is how many lookups they can still have together, besides their own. A line that is
-    not open yet takes little memory: one is opened for each that ends, and for every few lookups,
-    so that it does not depend on what those that are open ask when the next one comes to its turn.
+    not open yet takes little memory: one is opened for each that ends, and after some lookups, so
+    that it does not depend on what those that are open ask when the next one comes to its turn.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -197,7 +198,8 @@ class Lines:
         self.open += 1
         value = await chain
         self.open -= 1
-        self._open_next()
+        if self.open < OPEN_AT_ONCE:
+            self._open_next()
         for places in self._places:
             places.close(line)
         return value
