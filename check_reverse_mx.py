@@ -71,7 +71,8 @@ def not_loaded(error: Exception, needs: str) -> NoReturn:
         said = os.strerror(error.errno).lower()
     else:
         said = f"{type(error).__name__} while the plugin was loaded"
-    said = re.sub("[^ -~]|[|<>&`$']", "?", said)
+    # Python quotes what it says is not there.
+    said = re.sub("[^ -~]|[|<>&`$]", "?", said.replace("'", ""))
     output = f"REVERSE_MX UNKNOWN - {said}\n"
     try:
         document = document_for(sys.argv[1:])

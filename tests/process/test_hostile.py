@@ -63,7 +63,8 @@ def test_two_thousand_answers_from_hell() -> None:
 def test_what_fails_is_kept_and_fails_again_until_it_is_mended(
     tmp_path: Path, right: str, wrong: str, said: str
 ) -> None:
-    shutil.copytree(ROOT / "reverse_mx", tmp_path / "reverse_mx")
+    for folder in ("reverse_mx", "docs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(check_reverse_mx.__file__, tmp_path)
     sources = {file: file.read_text("utf-8") for file in tmp_path.rglob("*.py")}
     ((file, source),) = (pair for pair in sources.items() if right in pair[1])

@@ -111,7 +111,7 @@ def test_runs_as_a_program_under_the_python_that_it_was_made_for(one_file: Path)
 def test_missing_library_is_named_with_its_package(one_file: Path, bare_python: Path) -> None:
     output = Program(bare_python, one_file)("-d", "example.com")
     assert output.stdout == (
-        "REVERSE_MX UNKNOWN - No module named 'nagiosplugin': install nagiosplugin and dnspython"
+        "REVERSE_MX UNKNOWN - No module named nagiosplugin: install nagiosplugin and dnspython"
         " (Debian: python3-nagiosplugin python3-dnspython)\n"
     )
     assert (output.code, output.stderr) == (3, "")
@@ -121,7 +121,7 @@ def test_source_copied_alone_says_what_it_lacks(bare_python: Path, tmp_path: Pat
     alone = Path(shutil.copy(ROOT / "check_reverse_mx.py", tmp_path / "check_reverse_mx"))
     output = Program(bare_python, alone)("-d", "example.com")
     assert output.stdout == (
-        "REVERSE_MX UNKNOWN - No module named 'reverse_mx': check_reverse_mx.py needs the folder"
+        "REVERSE_MX UNKNOWN - No module named reverse_mx: check_reverse_mx.py needs the folder"
         " reverse_mx beside it; make plugin makes one file of both\n"
     )
     assert (output.code, output.stderr) == (3, "")
