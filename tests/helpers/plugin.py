@@ -193,6 +193,23 @@ def uncovered() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
 
 
+def as_by_hand() -> None:
+    """Let a process be ended as one that is started by hand.
+
+    A shell has jobs in the background ignore SIGINT, nohup SIGHUP, and they hand that down.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def wait_for(server: NameServer, rdtype: str) -> None:
+    """Wait until a run has asked for records of a type: from then on it is under way."""
+    end = time.monotonic() + 30
+    while all(query.rdtype != rdtype for query in server.queries[:]):
+        assert time.monotonic() < end, f"no question for {rdtype}"
+        time.sleep(0.01)
+
+
 def in_time(run: Callable[[], Output], limit: float) -> Output:
     """Return a run that ended within so many seconds, if one of three does.
 

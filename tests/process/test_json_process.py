@@ -13,7 +13,7 @@ import pytest
 
 from tests import ROOT
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Output, Program
+from tests.helpers.plugin import Output, Program, wait_for
 from tests.process.test_on_time import (
     CRITICAL,
     FOR_EVER,
@@ -29,7 +29,7 @@ from tests.process.test_on_time import (
     run,
     small_pipe,
 )
-from tests.process.test_process import INTERRUPTS, is_caught, start, start_command, wait_for
+from tests.process.test_process import INTERRUPTS, is_caught, start, start_command
 from tests.scenarios.test_json import document
 
 # What has to do with no library.
@@ -53,7 +53,6 @@ def test_interrupted(program: Program, number: signal.Signals) -> None:
     with NameServer("! * * drop") as server:
         process = start(program, server, "-d", "example.com", "--json")
         wait_for(server, "MX")
-        time.sleep(0.1)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=10)
     output = Output(process.returncode, stdout, stderr, 0)

@@ -18,7 +18,7 @@ import pytest
 
 from tests import ROOT
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Output, Program, uncovered, zone
+from tests.helpers.plugin import Output, Program, as_by_hand, uncovered, wait_for, zone
 
 OK = "REVERSE_MX OK - example.com: 1 mail host, 1 address, reverse DNS matches"
 ONE_HOST = zone(
@@ -195,9 +195,9 @@ def test_fault_of_the_plugin_is_one_line_without_words_of_others(
 
 
 def test_time_counts_from_the_first_line_and_not_from_the_fork(program: Program) -> None:
-    within = ("sh", "-c", 'sleep 1.5; exec "$@"', "sh")
+    within = ("sh", "-c", 'sleep 4; exec "$@"', "sh")
     with NameServer(ONE_HOST) as server:
-        output = program.ask(server, "-d", "example.com", "-t", "1.2", within=within)
+        output = program.ask(server, "-d", "example.com", "-t", "3.5", within=within)
     assert (output.status, output.code, output.stderr) == (OK, 0, "")
 
 
@@ -206,9 +206,9 @@ def test_stopped_process_ends_as_soon_as_it_goes_on(program: Program) -> None:
         process = subprocess.Popen(
             command(program, server, "-t", "3"), stdout=subprocess.PIPE, env=uncovered()
         )
-        time.sleep(1.5)
+        wait_for(server, "MX")
         process.send_signal(signal.SIGSTOP)
-        time.sleep(2.5)
+        time.sleep(3)
         process.send_signal(signal.SIGCONT)
         began = time.monotonic()
         stdout, _ = process.communicate(timeout=10)
@@ -236,16 +236,16 @@ def test_signals_that_are_blocked_change_nothing(program: Program) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_interrupt_that_was_blocked_ends_it(program: Program, number: signal.Signals) -> None:
     def block() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        as_by_hand()
         signal.pthread_sigmask(signal.SIG_BLOCK, ALL)
 
     with NameServer("! * * drop") as server:
         process = subprocess.Popen(
             command(program, server), stdout=subprocess.PIPE, preexec_fn=block, env=uncovered()
         )
-        time.sleep(1)
+        wait_for(server, "MX")
         process.send_signal(number)
-        stdout, _ = process.communicate(timeout=3)
+        stdout, _ = process.communicate(timeout=10)
     assert (stdout, process.returncode) == (b"REVERSE_MX UNKNOWN - interrupted\n", 3)
 
 
@@ -360,9 +360,9 @@ def test_interrupt_ends_it_though_nobody_empties_the_pipe(program: Program) -> N
         process = subprocess.Popen(
             command(program, server, "-t", "15"), stdout=writer, env=uncovered()
         )
-        time.sleep(1)
+        wait_for(server, "MX")
         process.terminate()
-        assert process.wait(timeout=2) == 3
+        assert process.wait(timeout=10) == 3
 
 
 def test_pipe_that_does_not_block_gets_all(program: Program) -> None:
@@ -413,7 +413,7 @@ def test_terminal_that_went_away_changes_nothing(program: Program) -> None:
         process = subprocess.Popen(
             command(program, server), stdout=subprocess.PIPE, stderr=theirs, env=uncovered()
         )
-        time.sleep(0.5)
+        wait_for(server, "MX")
         os.close(ours)
         stdout, _ = process.communicate(timeout=10)
     assert (stdout.decode().partition(" | ")[0], process.returncode) == (OK, 0)

@@ -23,7 +23,15 @@ import pytest
 from tests import ROOT
 from tests.helpers.figures import DOCS, machine, table, write_block
 from tests.helpers.nameserver import NameServer
-from tests.helpers.plugin import Output, Program, uncovered, without_times, zone
+from tests.helpers.plugin import (
+    Output,
+    Program,
+    as_by_hand,
+    uncovered,
+    wait_for,
+    without_times,
+    zone,
+)
 
 ONE_HOST = zone(
     """
@@ -198,16 +206,9 @@ def start_command(command: list[str]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell has jobs in the background ignore SIGINT, and they hand that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=as_by_hand,
         env=uncovered(),
     )
-
-
-def wait_for(server: NameServer, rdtype: str) -> None:
-    end = time.monotonic() + 20
-    while rdtype not in {query.rdtype for query in server.queries} and time.monotonic() < end:
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,6 @@ def test_interrupted_check_is_unknown(
     with NameServer(ONE_HOST + fault) as server:
         process = start(program, server, "-d", "example.com")
         wait_for(server, stage)
-        time.sleep(0.1)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=10)
     assert (process.returncode, stdout, stderr) == (3, INTERRUPTED, "")
