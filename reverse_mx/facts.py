@@ -131,6 +131,12 @@ class MailAddress(Value):
         """
         if self.helo is None or not self.helo.all_addresses:
             return True
+        return self.helo_may_lead_back
+
+    @property
+    def helo_may_lead_back(self) -> bool:
+        """Whether the name in EHLO resolves to the address, for all that is known of its family."""
+        assert self.helo is not None
         family = [a for a in self.helo.answers if a.question.rdtype == rdtype_of(self.address)]
         return not family or any(a.unknown or self.address in a.addresses for a in family)
 

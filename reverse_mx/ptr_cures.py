@@ -71,7 +71,9 @@ class PtrCures:
     def _helos(self, fact: MailAddress) -> list[MailHost]:
         """Return the names that are said in EHLO at an address, but those of another address."""
         here = self._facts.get(fact.address, ())
-        return [f.helo for f in here if f.helo is not None and (_leads_back(f) or _is_free(f))]
+        return [
+            f.helo for f in here if f.helo is not None and (f.helo_may_lead_back or _is_free(f))
+        ]
 
     def _is_claimed(self, name: Name, fact: MailAddress) -> bool:
         """Tell whether it is expected of an address, by anybody, to have a name."""
@@ -230,7 +232,7 @@ class PtrCures:
         """Return what gives an address the name that is said in EHLO, [] if it cannot have it."""
         assert fact.helo is not None
         said, name, owner = fact.helo.names[0], fact.helo.names[-1], fact.iprev.owner
-        leads_back = _leads_back(fact)
+        leads_back = fact.helo_may_lead_back
         alias = name != said
         if not is_good(name, fact.address) or (alias and not leads_back and not _is_free(fact)):
             return []
@@ -251,7 +253,7 @@ class PtrCures:
                 f.canonical
                 for f in others
                 if f.canonical is not None and kept.isdisjoint(f.expected)
-                if f.helo is None or _leads_back(f)
+                if f.helo is None or f.helo_may_lead_back
             ]
             added = [n for n in dict.fromkeys(lacking) if is_good(n, fact.address)]
             cures += [Cure("add", ZoneRecord(owner, PTR, n), owner) for n in added[:MOST_IN_LINE]]
@@ -305,13 +307,6 @@ def _sender(fact: MailAddress) -> tuple[object, Name]:
     """Return who says which name in EHLO."""
     assert fact.helo is not None
     return fact.host or fact.address, fact.helo.names[0]
-
-
-def _leads_back(fact: MailAddress) -> bool:
-    """Tell whether what is said in EHLO leads to the address, for all that is known."""
-    assert fact.helo is not None
-    own = [a for a in fact.helo.answers if a.question.rdtype == rdtype_of(fact.address)]
-    return any(answer.failed or fact.address in answer.addresses for answer in own)
 
 
 def _is_free(fact: MailAddress) -> bool:
