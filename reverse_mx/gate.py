@@ -52,7 +52,9 @@ def passed(lines: Iterable[str]) -> list[str]:
             kept.append(said)
         else:
             left_out += 1
-    return [*kept, *[f"... {left_out} lines more"] * bool(left_out)]
+    if left_out:
+        kept.append(f"... {left_out} line{'s' * (left_out > 1)} more")
+    return kept
 
 
 def _escaped_json(raw: re.Match[str]) -> str:

@@ -43,4 +43,4 @@ def test_text_may_have_as_many_octets_as_its_bound_says_and_not_one_more() -> No
     status = "REVERSE_MX OK - sound\n"
     line = "x" * (MOST_TEXT - len(status) - 1)
     assert gate(f"{status}{line}\n") == f"{status}{line}\n"
-    assert gate(f"{status}{line}x\n") == f"{status}... 1 lines more\n"
+    assert gate(f"{status}{line}x\n") == f"{status}... 1 line more\n"
