@@ -14,7 +14,7 @@ from tests.trials.bench.measures import MEASURES
 
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 # A machine that is busy with other things shall not fail the tests, and worse code shall.
-MOST = 1.5
+MOST = 1.25
 # One short benchmark of five on a quiet machine had a figure that was twice the goal by chance.
 TRIES = 3
 
@@ -47,7 +47,7 @@ def measure() -> Worse:
 @pytest.mark.parametrize(
     "name", [measure.name for measure in MEASURES if measure.goal and measure.lasting]
 )
-def test_figure_is_not_worse_than_its_goal_by_half(worse: Worse, name: str) -> None:
+def test_figure_is_not_worse_than_its_goal_by_a_quarter(worse: Worse, name: str) -> None:
     print(f"{name}: {worse[name]:.3f} times its goal")
     assert worse[name] <= MOST
 
