@@ -33,6 +33,8 @@ MOST_MISFITS = 10
 MOST_FORGERIES = 100
 # So many messages with the right ones are read, each of which takes its time.
 MOST_READ = 4
+# Octets that wait on a TCP connection: a message and the two of its length (RFC 1035, 4.2.2).
+MOST_WAITING = 65537
 
 
 class Server:
@@ -246,7 +248,7 @@ class Exchange:
         """Read on, and keep no more than a message that has not ended yet (RFC 7766, 8)."""
         assert self._tcp is not None
         try:
-            octets = self._tcp.recv(65535)
+            octets = self._tcp.recv(MOST_WAITING - len(self._stream))
         except BlockingIOError:
             return
         except OSError as error:

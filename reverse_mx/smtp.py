@@ -121,7 +121,7 @@ class Conversation:
     def _readable(self) -> None:
         assert self._socket is not None
         try:
-            octets = self._socket.recv(4096)
+            octets = self._socket.recv(MOST_GREETING + 1 - len(self._reply.octets))
         except BlockingIOError:
             return
         except OSError as error:
@@ -129,11 +129,13 @@ class Conversation:
             return
         if not octets:
             self.end(GreetingEnd.CLOSED)
-        elif self._reply.feed(octets):
+            return
+        whole = self._reply.feed(octets)
+        if len(self._reply.octets) > MOST_GREETING:
+            self.end(GreetingEnd.TOO_LONG)
+        elif whole:
             self._quit()
             self.end(GreetingEnd.WHOLE)
-        elif len(self._reply.octets) > MOST_GREETING:
-            self.end(GreetingEnd.TOO_LONG)
 
     def _quit(self) -> None:
         assert self._socket is not None

@@ -100,6 +100,12 @@ def megabyte(connection: socket.socket) -> None:
         connection.sendall(b"220-" + b"x" * 58 + b"\r\n")
 
 
+def so_many_octets(octets: int) -> Behaviour:
+    """Return what greets with so many octets in lines of 64, the last one longer."""
+    lines = ["220-" + "x" * 58] * (octets // 64 - 1)
+    return greet(*lines, f"220 mail.example.com {'x' * (41 + octets % 64)}")
+
+
 class SmtpServer:
     """An SMTP server as bad as one likes; ``heard`` is what its clients said."""
 
@@ -178,6 +184,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "stays-silent": stay_silent,
     "octet-a-second": octet_a_second,
     "megabyte": megabyte,
+    "greets-in-8192-octets": so_many_octets(8192),
+    "says-8193-octets": so_many_octets(8193),
 }
 
 

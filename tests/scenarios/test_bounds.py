@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import importlib
+import ipaddress
+import math
 import re
 import struct
 import time
@@ -11,7 +14,15 @@ import pytest
 from dns.rdatatype import PTR, RdataType
 
 import reverse_mx.message as message_module
-from reverse_mx.exchange import MOST_FORGERIES, MOST_MISFITS, MOST_READ
+from reverse_mx.exchange import (
+    MOST_FORGERIES,
+    MOST_MISFITS,
+    MOST_READ,
+    MOST_WAITING,
+    Exchange,
+)
+from reverse_mx.lines import Budget, Lines
+from reverse_mx.loop import Loop, Promise, side_by_side
 from reverse_mx.message import (
     MOST_REMARK_OCTETS,
     MOST_REMARKS,
@@ -22,8 +33,9 @@ from reverse_mx.message import (
     read,
 )
 from reverse_mx.names import name_of
+from reverse_mx.smtp import MOST_CONNECTIONS, MOST_OF_A_DOMAIN, Conversation, Smtp
 from tests import ROOT
-from tests.helpers.nameserver import Connection, Datagram, NameServer, formerr, wrong_id
+from tests.helpers.nameserver import Connection, Datagram, NameServer, formerr, respond, wrong_id
 from tests.helpers.plugin import Plugin, zone
 
 ONE_HOST = zone(
@@ -292,6 +304,74 @@ def test_frames_of_length_0_and_frames_in_one_segment_are_all_read(plugin: Plugi
     with Framing(ONE_HOST + "! * * truncate") as server:
         output = plugin.ask(server, "-4", "-d", "example.com")
     assert (output.code, output.status) == (0, OK)
+
+
+def test_octets_wait_on_a_connection_up_to_the_longest_message(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine messages that do not fit, as long as can be, come at once, and then the right one."""
+
+    class Flood(NameServer):
+        def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+            if isinstance(asker, Connection):
+                asker.write((b"\xff\xff" + bytes(65535)) * (MOST_MISFITS - 1))
+            super().handle(wire, asker)
+
+    class LongAnswer(NameServer):
+        def handle(self, wire: bytes, asker: Datagram | Connection) -> None:
+            asked = self._parse(wire)
+            if isinstance(asker, Datagram) or asked is None:
+                super().handle(wire, asker)
+            else:
+                answer = wire[:2] + respond(self._zone, asked, [], "tcp")[2:]
+                asker.write(b"\xff\xff" + answer.ljust(65535, b"\0"))
+
+    waiting = [0]
+    readable = Exchange._tcp_readable
+
+    def watched(exchange: Exchange) -> None:
+        readable(exchange)
+        waiting.append(len(exchange._stream))
+
+    monkeypatch.setattr(Exchange, "_tcp_readable", watched)
+    for kind in Flood, LongAnswer:
+        with kind(ONE_HOST + "! * * truncate") as server:
+            output = plugin.ask(server, "-4", "-d", "example.com")
+        assert (output.code, output.status) == (0, OK)
+    assert 2 < max(waiting) < MOST_WAITING
+
+
+@pytest.mark.parametrize(
+    ("domains", "each"),
+    [
+        pytest.param(1, MOST_OF_A_DOMAIN, id="of-one-domain"),
+        pytest.param(4, MOST_CONNECTIONS // 4, id="of-as-many-as-there-is-room-for"),
+        pytest.param(5, MOST_CONNECTIONS // 5, id="of-one-more"),
+    ],
+)
+def test_smtp_connections_are_open_up_to_their_bounds(
+    monkeypatch: pytest.MonkeyPatch, domains: int, each: int
+) -> None:
+    """Nobody greets: what has a place keeps it."""
+
+    async def greet(domain: int) -> None:
+        for host in range(each + 10):
+            smtp.greet(ipaddress.ip_address(f"192.0.{domain}.{host}"))
+        await over
+
+    started: list[str] = []
+    monkeypatch.setattr(
+        Conversation, "start", lambda conversation, _: started.append(conversation._endpoint[0])
+    )
+    over: Promise[None] = Promise()
+    with Loop() as loop:
+        lines = Lines(loop)
+        smtp = Smtp(lines, 25, math.inf)
+        loop.at(loop.now() + 0.2, lambda: over.settle(None))
+        chains = [lines.queue(greet(domain), Budget(0, 0)) for domain in range(domains)]
+        loop.run(side_by_side(chains), math.inf)
+    counts = collections.Counter(endpoint.split(".")[2] for endpoint in started)
+    assert counts == {str(domain): each for domain in range(domains)}
 
 
 def test_answers_of_another_type_deny_nothing(plugin: Plugin) -> None:

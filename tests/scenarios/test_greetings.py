@@ -170,6 +170,14 @@ def trial(behaviour: str, *arguments: str) -> tuple[Output, str]:
             r" 8192 octets\) \[smtp-failure\]",
             id="crit-a-megabyte-of-greeting",
         ),
+        pytest.param("greets-in-8192-octets", 0, SOUND, id="ok-as-many-octets-as-may-be"),
+        pytest.param(
+            "says-8193-octets",
+            2,
+            rf"{SERVER} said 220-x+ / 220-x+\.\.\., no whole greeting \(the greeting has more than"
+            r" 8192 octets\) \[smtp-failure\]",
+            id="crit-one-octet-more-than-may-be",
+        ),
     ],
 )
 def test_greeting(behaviour: str, code: int, status: str) -> None:
