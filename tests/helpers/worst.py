@@ -28,10 +28,12 @@ Record = tuple[str, RdataType, bytes]
 class Worst(NameServer):
     """The resolver, and every name server of every zone, as each name is a zone of its own.
 
-    All has the largest size that is followed.
+    All has the largest size that is followed. ``fails`` has the names of the addresses end in
+    SERVFAIL, so that each is looked up once more; nothing else has more sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fails: bool = False) -> None:
+        self._fails = fails
         self.lookups = self.connections = 0
         self._turn = itertools.count()
         self.smtp = socket.create_server(("0.0.0.0", 0), backlog=512)
@@ -53,6 +55,9 @@ class Worst(NameServer):
         question = wire[12:end]
         name = dns.name.from_wire(wire, 12)[0].to_text(omit_final_dot=True)
         recurses = bool(wire[2] & 1)
+        if self._fails and name.endswith("names.example") and recurses:
+            asker.send(wire[:2] + struct.pack("!5H", 0x8182, 1, 0, 0, 0) + question)
+            return
         answer = self._answer(name, RdataType(question[-3]), recurses)
         denial = [] if answer else [soa(name)]
         header = struct.pack("!5H", 0x8180 if recurses else 0x8400, 1, len(answer), len(denial), 0)

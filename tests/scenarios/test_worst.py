@@ -40,6 +40,7 @@ def test_security_md_has_every_set_of_options() -> None:
     assert len(SENT) == 6
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(("options", "lookups", "connections"), SENT)
 def test_so_much_is_sent_at_most(
     plugin: Plugin, options: str, lookups: str, connections: str
@@ -48,6 +49,13 @@ def test_so_much_is_sent_at_most(
         ask(plugin, server, *options.split(), DOMAIN)
         sent = server.lookups, server.connections
     assert [f"{number:,}" for number in sent] == [lookups, connections]
+
+
+@pytest.mark.newest
+def test_so_much_is_sent_at_most_where_lookups_fail(plugin: Plugin) -> None:
+    with Worst(fails=True) as server:
+        ask(plugin, server, "--authoritative", "-v", "-d", DOMAIN)
+        assert f"it is {server.lookups:,} with `--authoritative -v`" in SECURITY
 
 
 def test_what_is_left_out_is_told_and_is_neither_missing_nor_a_failure(plugin: Plugin) -> None:
