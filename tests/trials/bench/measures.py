@@ -8,6 +8,8 @@ from typing import NamedTuple, Optional
 from tests.trials.bench.responder import GREETS_AFTER, ROUND_TRIP
 from tests.trials.bench.runs import HOSTS, SHARED, SLOW_SECONDS, Costs
 
+Figure = Callable[[Costs], float]
+
 
 class Unit(NamedTuple):
     """How a figure is shown."""
@@ -23,6 +25,7 @@ class Unit(NamedTuple):
 MS = Unit("ms", 1e3, 1)
 MIB = Unit("MiB", 1, 1)
 MILLION = Unit("M", 1e-6, 0)
+MILLION_EACH = Unit("M", 1e-6, 2)
 
 
 class Measure(NamedTuple):
@@ -35,8 +38,8 @@ class Measure(NamedTuple):
 
     name: str
     what: str
-    of: Callable[[Costs], float]
-    by: Optional[Callable[[Costs], float]]
+    of: Figure
+    by: Optional[Figure]
     unit: Unit
     command: str
     at_most: Optional[float] = None
@@ -70,17 +73,21 @@ class Measure(NamedTuple):
         return self.at_least / figure if self.at_least is not None else None
 
 
-def cost(command: str, what: str) -> Callable[[Costs], float]:
+def cost(command: str, what: str) -> Figure:
     return lambda costs: float(getattr(costs[command], what))
 
 
-def further(command: str) -> Callable[[Costs], float]:
-    """Return the CPU of each further domain in a run of many.
+def further(count: int, what: str = "cpu", many: str = "", one: str = "one") -> Figure:
+    """Return the CPU, or another cost, of each further domain in a run of so many.
 
     Start-up, and what the first domain costs once, are in the run for one domain.
     """
-    count = SHARED if command == "shared" else int(command)
-    return lambda costs: (costs[command].cpu - costs["one"].cpu) / (count - 1)
+    run = many or str(count)
+    return lambda costs: (cost(run, what)(costs) - cost(one, what)(costs)) / (count - 1)
+
+
+def further_counted(count: int) -> Figure:
+    return further(count, "instructions", f"{count}, counted", "one, counted")
 
 
 def against(
@@ -179,7 +186,7 @@ MEASURES = (
     Measure(
         "cpu-further-domain",
         f"CPU per further domain, own hosts, 100 in one run ÷ {OF_IMPORT}",
-        further("100"),
+        further(100),
         cost("import", "cpu"),
         MS,
         "100",
@@ -188,7 +195,7 @@ MEASURES = (
     Measure(
         "cpu-further-domain-shared",
         f"CPU per further domain on {HOSTS} shared hosts, {SHARED:,} in one run ÷ {OF_IMPORT}",
-        further("shared"),
+        further(SHARED, many="shared"),
         cost("import", "cpu"),
         MS,
         "shared",
@@ -197,13 +204,22 @@ MEASURES = (
     Measure(
         "cpu-growth",
         "CPU per further domain, own hosts, 10,000 in one run ÷ 100 in one run",
-        further("10000"),
-        further("100"),
+        further(10000),
+        further(100),
         MS,
         "10000",
         at_most=1.1,
         # It is the size of the processor's caches that makes it.
         lasting=False,
+    ),
+    Measure(
+        "instructions-growth",
+        "instructions per further domain, own hosts, 500 in one run ÷ 50 in one run",
+        further_counted(500),
+        further_counted(50),
+        MILLION_EACH,
+        "500, counted",
+        at_most=1.1,
     ),
     Measure(
         "memory-one-domain",

@@ -153,6 +153,10 @@ def commands(zone: Zone, folder: Path) -> dict[str, Command]:
             short_rounds=0,
         ),
         "dig, 100": batch(100),
+        **{
+            f"{count}, counted": counted(many(count).prints, *many(count).argv)
+            for count in (50, 500)
+        },
         "import, counted": counted("", python, "-c", imports),
         "one, counted": counted(one.prints, plugin, *whole),
         "with -s, counted": counted(one.prints, plugin, "-s", ADDRESS, *whole),
