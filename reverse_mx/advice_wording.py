@@ -189,7 +189,7 @@ _MENDS = {
     " these servers; -s names another",
     Cause.NO_GLUE: "{holder} adds {server}. A ADDRESS-OF-THE-HOST to {parent} (glue), or names"
     " other servers there",
-    Cause.SILENT_SERVERS: "whoever runs them starts them, or {holder} changes {zone}. NS and"
+    Cause.SILENT_SERVERS: "have them started, or {holder} changes {zone}. NS and"
     " the addresses (glue) in {parent}",
     Cause.FAILING_SERVERS: "{keeper} has it transferred from its primary again",
     Cause.USELESS_SERVERS: "{holder} changes {zone}. NS in {parent}, or they serve it again",

@@ -232,8 +232,8 @@ FAILING = (
             [
                 "  cause: no name server of example.com answers, while others do: ns.example.com",
                 "    (192.0.2.51)",
-                "  fix: whoever runs them starts them, or its registrar changes example.com. NS",
-                "    and the addresses (glue) in com",
+                "  fix: have them started, or its registrar changes example.com. NS and the",
+                "    addresses (glue) in com",
                 "  asked themselves, the servers of example.com:",
                 "    ns.example.com (192.0.2.51) does not answer",
             ],
