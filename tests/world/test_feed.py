@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -323,29 +322,3 @@ def test_full_disk_is_said_and_leaves_nothing(tmp_path: Path, nameserver: NameSe
         " 0 results of 1 runs fed | results=0 refused=0\n"
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, line, "")
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        pytest.param("", "{file} has no section [feed]", id="empty"),
-        pytest.param("[feed]\nhots = a\n", "hots in [feed] is unknown; expected", id="key"),
-        pytest.param("[feed]\nhost = a\n", "[feed] lacks service, the feeder's own", id="own"),
-        pytest.param("[groups]\n", "{file} has no section [feed]", id="section"),
-        pytest.param("host = a\n", "File contains no section headers.", id="no-section"),
-        pytest.param(
-            "[feed]\nhost = a\nservice = b\n",
-            "[feed] needs either url (Icinga 2) or results (Nagios 4)",
-            id="target",
-        ),
-    ],
-)
-def test_mistake_in_the_configuration_is_named(tmp_path: Path, text: str, what: str) -> None:
-    file = tmp_path / "feed.ini"
-    file.write_text(text)
-    ended: Any = subprocess.run(
-        [sys.executable, "-I", FEED, file], capture_output=True, text=True, check=False
-    )
-    assert ended.stdout.startswith("REVERSE_MX_FEED CRITICAL - ")
-    assert what.format(file=file) in ended.stdout
-    assert (ended.returncode, ended.stdout.count("\n"), ended.stderr) == (2, 1, "")
