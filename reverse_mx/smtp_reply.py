@@ -13,8 +13,8 @@ from reverse_mx.values import Value
 
 # RFC 5321, 4.2: a code alone, with a blank and text, or with a hyphen where more lines follow.
 _LINE = rb"(?s)([2-5][0-9][0-9])(?:([ -])(.*))?"
-# A first word with a dot in it; what may follow a name is punctuation.
-_HOST = rb"[ \t]*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)(?![^\s.,:;()/])"
+# A first word with a dot in it, and all of it: what may follow a name is punctuation.
+_HOST = rb"[ \t]*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)\.*(?![^\s,:;()/])"
 
 
 class ReplyLine(NamedTuple):

@@ -430,6 +430,10 @@ def test_code_that_refuses(octets: bytes, code: int) -> None:
             pytest.param(b"220 a.b%bx" % mark, [], id=f"not-before-{mark.decode()!r}")
             for mark in (b"@", b"!", b"[", b"<")
         ),
+        *(
+            pytest.param(b"220 a.b.c%bx" % mark, [], id=f"no-part-before-{mark.decode()!r}")
+            for mark in (b"@", b"|", b"\0", b"..")
+        ),
         pytest.param(b"220 ab", [], id="no-dot"),
         pytest.param(b"220 192.0.2.25", [], id="address"),
     ],
