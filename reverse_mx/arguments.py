@@ -20,7 +20,9 @@ from reverse_mx.text import idna_codec, printable
 
 
 def _wrong(value: str, expected: str) -> argparse.ArgumentTypeError:
-    shown = printable(value, 60) if value else "an empty value"
+    # A blank at an end would not be seen, and may be all that is wrong.
+    shown = re.sub(r"^ +| +$", lambda blanks: r"\032" * len(blanks[0]), printable(value, 60))
+    shown = shown or "an empty value"
     return argparse.ArgumentTypeError(f"{shown} {expected}")
 
 
@@ -36,7 +38,11 @@ def domain_argument(text: str) -> Name:
 
 
 def _address_of(text: str) -> Optional[Address]:
-    """Return the address that a text is, by itself or as a literal (RFC 5321, 4.1.3)."""
+    """Return the address that a text is, by itself or as a literal (RFC 5321, 4.1.3).
+
+    With a final dot, as a name may have one, it is no other.
+    """
+    text = text.removesuffix(".")
     literal = re.fullmatch(r"(?i)\[(?:IPv6:)?(.*)\]", text)
     return parse_address(literal[1] if literal else text)
 

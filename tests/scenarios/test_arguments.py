@@ -42,6 +42,12 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             id="ipv6-address-as-domain",
         ),
         pytest.param(
+            ("-d", "192.0.2.25."),
+            f"-d/--domain: 192.0.2.25. is an address, not a mail domain; {MAIL},"
+            " or --sender 192.0.2.25.",
+            id="address-with-a-final-dot-as-domain",
+        ),
+        pytest.param(
             ("-H", "[192.0.2.25]"),
             f"-d/--domain: [192.0.2.25] is an address, not a mail domain; {MAIL},"
             " or --sender [192.0.2.25]",
@@ -225,6 +231,17 @@ LONG_NAME = ".".join(["a" * 60] * 5)
             "-s/--server: ns.example.com is no IP address; expected a resolver's,"
             " such as 192.0.2.53 (its port with -p)",
             id="server-is-a-name",
+        ),
+        pytest.param(
+            ("-d", "example.com", "-s", " 192.0.2.53"),
+            r"-s/--server: \032192.0.2.53 is no IP address; expected a resolver's,"
+            " such as 192.0.2.53 (its port with -p)",
+            id="server-behind-a-blank",
+        ),
+        pytest.param(
+            ("-d", "example.com", "-p", "53  "),
+            r"-p/--port: 53\032\032 is no port; expected a number from 1 to 65535",
+            id="port-before-blanks",
         ),
         pytest.param(
             ("-d", "example.com", "-p", "0"),
