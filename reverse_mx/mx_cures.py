@@ -208,10 +208,12 @@ class MxCures:
 def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
     assert fact.mx is not None
     domain = fact.mx.owner
-    return [
-        Cure("fix", "the name, if it is misspelt", None),
-        Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True),
-    ]
+    first = Cure("fix", "the name, if it is misspelt", None)
+    if fact.mx.aliases:
+        # It is spelt as somebody spelt it who made it an alias.
+        alias = [fact.mx.question.name, *fact.mx.aliases][-2]
+        first = Cure("correct", ZoneRecord(alias, CNAME, domain), alias.parent())
+    return [first, Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True)]
 
 
 def _stands_for(source: SpfSource, domain: Name, host: MailHost) -> bool:

@@ -111,13 +111,15 @@ class PtrCures:
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.iprev.ptr is not None
-        if not is_nobodys(fact.iprev.owner):
-            return self._better(fact)
-        # It is an alias of what nobody can give a record.
-        reverse = reverse_name(fact.address)
-        alias = ZoneRecord(reverse, CNAME, fact.iprev.ptr.aliases[0])
-        own = ZoneRecord(reverse, PTR, self._best_name(fact) or NAME)
-        return [Cure("fix", own, reverse.parent()), Cure("in place of", alias, reverse.parent())]
+        chain = [reverse_name(fact.address), *fact.iprev.ptr.aliases]
+        for owner, target in zip(chain, chain[1:]):
+            # Nobody can give that a record, or it is the host itself, and a PTR record was meant.
+            if is_nobodys(target) or target in fact.expected:
+                own = ZoneRecord(owner, PTR, self._best_name(fact) or NAME)
+                alias = ZoneRecord(owner, CNAME, target)
+                zone = owner.parent()
+                return [Cure("fix", own, zone), Cure("in place of", alias, zone)]
+        return self._better(fact)
 
     def _invalid_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         return [*self._better(fact), *_remove(fact, fact.iprev.names)]
@@ -223,6 +225,8 @@ class PtrCures:
         cures = self._named_after_ehlo(fact, others)
         if not say and not cures:
             return [Cure("fix", _OWN_NAME, None)]
+        if say == cures:
+            return say
         sound = [other.name for other in fact.iprev.names if other.confirms(fact.address)]
         taken = any(n in f.expected for n in sound for f in others)
         first = taken or nameless or name != said

@@ -203,6 +203,33 @@ in place of: 25.2.0.192.in-addr.arpa. CNAME {target}
         id="missing-ptr-of-an-alias-in-a-domain-that-is-not-registered",
     ),
     pytest.param(
+        "missing-ptr",
+        f"{MAIL}192.0.2.25 CNAME Mail.example.com.",
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"in place of: 25.2.0.192.in-addr.arpa. CNAME Mail.example.com.\n{THEIRS}",
+        id="missing-ptr-where-an-alias-of-the-host-was-typed-for-it",
+    ),
+    pytest.param(
+        "missing-ptr",
+        f"{MAIL}192.0.2.25 CNAME 25.0-63.2.0.192.in-addr.arpa.\n"
+        "    25.0-63.2.0.192.in-addr.arpa. CNAME mail.example.com.",
+        "fix: 25.0-63.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        "in place of: 25.0-63.2.0.192.in-addr.arpa. CNAME mail.example.com.\n"
+        "in: zone 0-63.2.0.192.in-addr.arpa, contact first.last@example.com\n"
+        "  delegated (RFC 2317): whoever runs its name servers changes it\n"
+        "  name servers: ns1.example.com (192.0.2.53, 2001:db8::53)\n",
+        id="missing-ptr-where-an-alias-of-the-host-was-typed-behind-rfc2317-alias",
+    ),
+    pytest.param(
+        "no-such-domain",
+        "example.com. CNAME www.example.com.\n    www.example.com. CNAME gone.example.net.",
+        f"correct: www.example.com. CNAME gone.example.net.\n{OURS}"
+        "or add: gone.example.net. MX 10 NAME-OF-THE-HOST.\n"
+        "in: zone example.net, contact dns@example.net\n"
+        "  name servers: ns.example.net (198.51.100.53)\n",
+        id="no-such-domain-behind-an-alias",
+    ),
+    pytest.param(
         "no-address",
         "example.com. CNAME shop.example.net.\n    shop.example.net. TXT here",
         """\
@@ -830,6 +857,17 @@ fix: 40.2.0.192.in-addr.arpa. PTR mx.example.com.
 in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
 {THEIRS}""",
             id="helo-is-to-be-no-alias",
+        ),
+        pytest.param(
+            """
+            mail.example.com. CNAME out.example.com.
+            out.example.com. A 192.0.2.40
+            192.0.2.40 PTR out.example.com.
+            """,
+            ("--sender", "out.example.com=mail.example.com"),
+            "helo-mismatch",
+            "fix: have the host say out.example.com in EHLO\n",
+            id="helo-that-is-an-alias-of-the-host-has-one-cure",
         ),
         pytest.param(
             f"""{MAIL}
