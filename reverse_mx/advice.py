@@ -236,6 +236,9 @@ class Advisor:
             shown = self._wording.name(zone.name)
             said = f"the resolver answers out of its own empty zone {shown}, which is not the real"
             return f"{said} one: ask the resolver that knows that, or one outside, with --server"
+        if zone is not None and zone.is_sink:
+            said = "the answer is that of AS112 (RFC 7534), which knows no private address"
+            return f"{said}: ask the resolver of the private network, with --server"
         if not isinstance(cure.what, ZoneRecord) or cure.what.rdtype == NS:
             return ""
         name = cure.what.owner
@@ -247,7 +250,9 @@ class Advisor:
         if is_nobodys(name):
             return f"nobody can have a name below {self._wording.name(top)} (RFC 6761)"
         if zone is None or cure.owner not in self._missing:
-            return ""
+            apex = name == top or (zone is not None and name == zone.name)
+            own = f"{self._wording.name(name)} is a registry's, which alone adds records to it"
+            return own * (apex and is_registrys(name))
         if zone.name == ROOT:
             return f"there is no top-level domain {self._wording.name(top)}: is it misspelt?"
         if is_registrys(zone.name):

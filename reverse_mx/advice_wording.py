@@ -10,7 +10,7 @@ from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
 from reverse_mx.findings import DELIVERS, RETURNS, Reaction
 from reverse_mx.names import is_registrys, mailbox_of
 from reverse_mx.spf_cures import SpfAdvice, SpfStep
-from reverse_mx.text import in_line, printable, show_name
+from reverse_mx.text import in_line, show_name, show_octets
 from reverse_mx.wording import Wording, in_words, show_term
 from reverse_mx.zone_facts import Zone
 
@@ -240,4 +240,4 @@ def contact_of(zone: Zone) -> str:
     mailbox = mailbox_of(zone.soa.rname, zone.name) if zone.soa is not None else None
     if mailbox is None:
         return ""
-    return f"{printable(mailbox.local.decode('ascii', 'replace'))}@{show_name(mailbox.domain)}"
+    return f"{show_octets(mailbox.local)}@{show_name(mailbox.domain)}"

@@ -63,6 +63,7 @@ ARPA = name_of("arpa")
 IN_ADDR = name_of("in-addr.arpa")
 IP6 = name_of("ip6.arpa")
 NOBODY = name_of("nobody.invalid")
+AS112 = (name_of("prisoner.iana.org"), name_of("blackhole.as112.arpa"))
 
 
 def is_host_name(name: Name) -> bool:
@@ -199,6 +200,8 @@ def has_domain_twice(name: Name, domain: Name) -> bool:
 
 # Nobody can have a name in these, whatever a resolver says of them (RFC 6761, RFC 7686, RFC 9476).
 _NOBODYS = tuple(map(dns.name.from_text, ("alt", "invalid", "localhost", "onion")))
+# The domain of hosts that were given none.
+_LOCAL = dns.name.from_text("localdomain")
 
 
 def is_nobodys(name: Name) -> bool:
@@ -220,15 +223,24 @@ def is_reverse_registrys(zone: Name, contact: Name) -> bool:
 
 # Below the top-level domain of a country a registry has as a rule some of these.
 _SECOND_LEVEL = frozenset(
-    b"ac co com edu gob gov go mil ne net nom or org plc ltd sch gen id web k12".split()
+    b"ac co com edu gob gov go mil ne net nom or org plc ltd sch gen k12".split()
 )
+# These it has below few, and other domains are so called elsewhere: web.de, id.me.
+_SECOND_LEVELS = {
+    b"id": frozenset(b"au ir lv ly vn".split()),
+    b"web": frozenset(b"bo do gu id lk nf ni pk tr ve za".split()),
+}
 
 
 def is_registrys(zone: Name) -> bool:
     """Tell whether a zone is a registry's, in which anybody can have a name: TLD, or "co.uk"."""
     labels = zone.canonical[:-1]
-    country = len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _SECOND_LEVEL
-    return (len(labels) == 1 and zone != ARPA) or country
+    if len(labels) != 2:
+        return len(labels) == 1 and zone != ARPA
+    second, country = labels
+    if second in _SECOND_LEVEL:
+        return len(country) == 2
+    return country in _SECOND_LEVELS.get(second, ())
 
 
 def meant_host(target: Name, domain: Name) -> Optional[Name]:
@@ -284,5 +296,5 @@ def mailbox_of(rname: Name, apex: Name) -> Optional[Mailbox]:
     domain = Name([*labels[1:], b""])
     if has_domain_twice(domain, apex) or (apex.is_subdomain(ARPA) and domain.is_subdomain(apex)):
         domain = Name([*domain.relativize(apex).labels, b""])
-    nobodys = domain == ROOT or is_nobodys(domain) or domain.is_subdomain(ARPA)
+    nobodys = is_nobodys(domain) or domain.is_subdomain(ARPA) or domain.is_subdomain(_LOCAL)
     return Mailbox(labels[0], domain) if labels and labels[0] and not nobodys else None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Optional
 from dns.rdatatype import AAAA, A
 
 from reverse_mx.answer import Answer, Content, Edge, Outcome, Question
-from reverse_mx.names import NOBODY, ROOT, Address, Name
+from reverse_mx.names import AS112, NOBODY, ROOT, Address, Name
 from reverse_mx.values import Value
 
 
@@ -64,6 +64,11 @@ class Zone(NamedTuple):
             return False
         mname, rname = self.soa.mname, self.soa.rname
         return bool(rname == NOBODY or (rname == ROOT and mname == self.name))
+
+    @property
+    def is_sink(self) -> bool:
+        """Whether it is one of AS112, where questions for private addresses end (RFC 7534, 3.5)."""
+        return self.soa is not None and self.soa.mname in AS112
 
 
 class Lameness(enum.Enum):

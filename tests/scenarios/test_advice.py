@@ -532,6 +532,38 @@ in place of: mail.example.com. CNAME h-192-0-2-25.example.net.
         id="mx-below-a-name-that-nobody-can-have",
     ),
     pytest.param(
+        "no-address",
+        "example.com. MX 10 com.",
+        "correct: example.com. MX 10 com.\n"
+        f"{OURS}com is a registry's, which alone adds records to it\n",
+        id="mx-that-is-a-top-level-domain",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 co.uk.\n    co.uk. SOA ns1.nic.uk. noc.nic.uk. 1 60 60 60 60",
+        "correct: example.com. MX 10 co.uk.\n"
+        f"{OURS}co.uk is a registry's, which alone adds records to it\n",
+        id="mx-that-is-a-registrys-domain",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mx.web.de.\n    web.de. SOA ns1.web.de. noc.web.de. 1 60 60 60 60",
+        """\
+fix: mx.web.de. A ADDRESS-OF-THE-HOST
+in: zone web.de, contact noc@web.de
+or correct: example.com. MX 10 mx.web.de.
+"""
+        f"{OURS}",
+        id="mx-in-a-domain-that-is-called-as-a-registrys-elsewhere",
+    ),
+    pytest.param(
+        "no-address",
+        "example.com. MX 10 mx.web.za.\n    web.za. SOA ns1.nic.za. noc.nic.za. 1 60 60 60 60",
+        "correct: example.com. MX 10 mx.web.za.\n"
+        f"{OURS}mx.web.za is not registered: whoever registers it gets its mail\n",
+        id="mx-in-a-domain-of-a-registry-that-is-called-otherwise-elsewhere",
+    ),
+    pytest.param(
         "unconfirmed-ptr",
         "example.com. MX 10 mail.example.com.\n"
         "mail.example.com. A 192.0.2.25\n"
@@ -701,7 +733,7 @@ def test_whose_a_reverse_zone_is(plugin: Plugin, address: str, apex: str, whose:
         pytest.param("noc.", "", id="no-domain"),
         pytest.param("noc.isp.", ", contact noc@isp", id="shortest"),
         pytest.param(
-            r"n\226\.c.isp.example.", r", contact n\239\191\189.c@isp.example", id="not-ascii"
+            r"n\226\.c.isp.example.", r", contact n\226.c@isp.example", id="octets-as-they-are"
         ),
         pytest.param(r"hostmaster\@isp.test.", ", contact hostmaster@isp.test", id="with-an-at"),
         pytest.param(r"john.doe\@isp.test.", ", contact john.doe@isp.test", id="dot-and-at"),
@@ -712,6 +744,7 @@ def test_whose_a_reverse_zone_is(plugin: Plugin, address: str, apex: str, whose:
         ),
         pytest.param("noc.2.0.192.in-addr.arpa.", "", id="relative-to-a-reverse-zone"),
         pytest.param("root.localhost.", "", id="localhost"),
+        pytest.param("root.localhost.localdomain.", "", id="localdomain"),
         pytest.param("noc.example.invalid.", "", id="invalid"),
         pytest.param(r"\@isp.test.", "", id="no-local-part"),
     ],
@@ -776,6 +809,38 @@ def test_resolvers_empty_zone_is_nobodys_to_edit(plugin: Plugin, soa: str) -> No
     assert " ".join(advice(output, "missing-ptr").split()) == (
         "the resolver answers out of its own empty zone 10.in-addr.arpa, which is not the real"
         " one: ask the resolver that knows that, or one outside, with --server"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "soa"),
+    [
+        pytest.param(
+            "10.0.0.25",
+            "10.in-addr.arpa. SOA prisoner.iana.org. hostmaster.root-servers.org.",
+            id="delegated",
+        ),
+        pytest.param(
+            "100.64.0.25",
+            "64.100.in-addr.arpa. DNAME empty.as112.arpa.\n"
+            "    empty.as112.arpa. SOA blackhole.as112.arpa. noc.dns.icann.org.",
+            id="redirected",
+        ),
+    ],
+)
+def test_sink_of_private_addresses_is_not_whom_to_ask(
+    plugin: Plugin, address: str, soa: str
+) -> None:
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    mail.example.com. A {address}
+    {soa} 1 604800 60 604800 604800
+    """
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert " ".join(advice(output, "missing-ptr").split()) == (
+        "the answer is that of AS112 (RFC 7534), which knows no private address: ask the resolver"
+        " of the private network, with --server"
     )
 
 
