@@ -20,11 +20,13 @@ from reverse_mx.findings import Problem, Reaction
 from reverse_mx.lines import ADVICE_BUDGET, Lines
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side, start
+from reverse_mx.message import ExtendedError
 from reverse_mx.names import (
     ARPA,
     IN_ADDR,
     IP6,
     ROOT,
+    Address,
     Name,
     is_nobodys,
     is_private_reverse,
@@ -98,6 +100,7 @@ class Advisor:
         self._missing: set[Name] = set()
         self._opinions: dict[Question, Opinion] = {}
         self._newer: dict[Question, Newer] = {}
+        self._withheld: dict[Address, Answer] = {}
         self._told: set[object] = set()
         self._heard = True
 
@@ -110,6 +113,8 @@ class Advisor:
         """
         self._cures = Cures(subjects)
         self._heard = any(not answer.silence for answer in self._lookups.answers)
+        given = [a for a in self._lookups.answers if a.question.rdtype in (A, AAAA) and a.withheld]
+        self._withheld = {address: answer for answer in given for address in answer.records}
         # A subject is large to compare, and there is one object for each.
         of_each: dict[int, list[Problem]] = {}
         for subject, problem in problems:
@@ -160,6 +165,10 @@ class Advisor:
         return other
 
     def of(self, problem: Problem) -> Advice:
+        withheld = self._withheld_by(problem)
+        if withheld:
+            # It is not known what is in the DNS, so neither what to mend there.
+            return Advice((), (), (), (self._wording.withheld(withheld),), None, ())
         newer = tuple(
             self._newer[a.question] for a in _rests_on(problem) if a.question in self._newer
         )
@@ -192,6 +201,18 @@ class Advisor:
         if advice.reactions and told not in self._told:
             yield AdviceLine(f"meanwhile: {'; '.join(in_short(advice.reactions))}", prose=True)
         self._told.add(told)
+
+    def _withheld_by(self, problem: Problem) -> tuple[ExtendedError, ...]:
+        """Return by which remarks a resolver put what it likes in place of what there is."""
+        fact = problem.fact
+        if isinstance(problem.about, Edge):
+            return ()  # it has a cause
+        answers = _rests_on(problem)
+        if isinstance(fact, MailAddress) and problem.finding == "unusable-address":
+            answers = tuple(filter(None, [self._withheld.get(fact.address)]))
+        if isinstance(fact, Subject) and fact.mx is not None:
+            answers = (fact.mx,)
+        return next((answer.withheld for answer in answers if answer.withheld), ())
 
     def _opinion(self, problem: Problem) -> Optional[Opinion]:
         edge = problem.about

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
 from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
 from reverse_mx.findings import DELIVERS, RETURNS, Reaction
+from reverse_mx.message import ExtendedError
 from reverse_mx.names import is_registrys, mailbox_of
 from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.text import in_line, show_name, show_octets
 from reverse_mx.wording import Wording, in_words, show_term
+from reverse_mx.wording import remarks as show_remarks
 from reverse_mx.zone_facts import Zone
 
 
@@ -29,6 +31,11 @@ class AdviceWording(Wording):
         seconds = newer.old.denied_for
         until = f"for up to {seconds} s" if seconds is not None else "until its TTL ends"
         return f"{said}; the resolver keeps its old answer {until}"
+
+    def withheld(self, remarks: Sequence[ExtendedError]) -> str:
+        """Return that a resolver says by its own remarks what the DNS need not hold."""
+        said = f"the resolver says so by a list of its own{show_remarks(remarks)}"
+        return f"{said}, and another need not: ask one with --server"
 
     def cure(self, cure: Cure) -> str:
         """Return what is to be done, and with which record."""
@@ -164,6 +171,7 @@ _CAUSES = {
     Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
     Cause.TOO_MANY: "not looked for, as too much was to be looked up",
     Cause.SILENT_RESOLVER: "no resolver answers: is it right, running, reachable?",
+    Cause.WITHHELD: "the resolver keeps the answer back, by a list of its own",
     Cause.REFUSES: "the resolver refuses this host",
     Cause.NO_RESOLVER: "what was asked is no resolver, but serves its own zones only",
     Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
@@ -181,6 +189,7 @@ _CAUSES = {
 }
 
 _MENDS = {
+    Cause.WITHHELD: "whoever runs it takes the name off the list, or -s names another",
     Cause.REFUSES: "whoever runs it lets this host ask (access list), or -s names another",
     Cause.NO_RESOLVER: "-s or /etc/resolv.conf names a resolver",
     Cause.NO_TCP: "whoever runs the firewall on the way, or the resolver, lets TCP through",

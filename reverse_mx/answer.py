@@ -157,6 +157,12 @@ class Answer(Value):
         return any(remark.dnssec for failure in self.failures for remark in failure.remarks)
 
     @property
+    def withheld(self) -> tuple[ExtendedError, ...]:
+        """By which remarks the DNS may well hold something else than the server says."""
+        said = [*self.remarks, *(remark for failure in self.failures for remark in failure.remarks)]
+        return tuple(remark for remark in said if remark.withholds)
+
+    @property
     def soa(self) -> Optional[tuple[Name, Any]]:
         """The apex and SOA of the zone that the name is in, from whichever section has it.
 

@@ -35,6 +35,7 @@ class Cause(enum.Enum):
     NO_TIME = enum.auto()
     TOO_MANY = enum.auto()
     SILENT_RESOLVER = enum.auto()
+    WITHHELD = enum.auto()
     REFUSES = enum.auto()
     NO_RESOLVER = enum.auto()
     NO_TCP = enum.auto()
@@ -143,6 +144,8 @@ class Causes:
     def _own_cause(self, failed: Answer) -> Optional[Cause]:
         """Return the cause if what the resolvers said themselves is the whole story."""
         faults = {failure.fault for failure in failed.failures}
+        if failed.withheld:
+            return Cause.WITHHELD
         if failed.outcome is Outcome.REFERRAL:
             return Cause.NO_RESOLVER
         if faults == {Fault.NO_TCP} or (failed.truncated and not faults):

@@ -65,6 +65,11 @@ class ExtendedError(NamedTuple):
         """Whether it is a validator that says so (RFC 8914, 4.2, 4.3 and 4.6 to 4.13)."""
         return self.code in (1, 2, *range(5, 13))
 
+    @property
+    def withholds(self) -> bool:
+        """Whether a list has the server say other than the DNS (RFC 8914, 4.5, 4.16 to 4.18)."""
+        return self.code in (4, 15, 16, 17)
+
 
 class MailExchange(NamedTuple):
     """What an MX record holds (RFC 1035, 3.3.9)."""

@@ -844,6 +844,50 @@ def test_sink_of_private_addresses_is_not_whom_to_ask(
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "finding", "said"),
+    [
+        pytest.param(
+            "! example.com. MX rcode NXDOMAIN 15 by policy",
+            "no-such-domain",
+            "15 Blocked: by policy",
+            id="no-such-domain",
+        ),
+        pytest.param(
+            "! example.com. MX ede 16\nexample.com. A 192.0.2.25",
+            "implicit-mx",
+            "16 Censored",
+            id="implicit-mx",
+        ),
+        pytest.param(
+            "example.com. MX 10 mail.example.com.\n! mail.example.com. A rcode NXDOMAIN 17",
+            "no-address",
+            "17 Filtered",
+            id="no-address",
+        ),
+        pytest.param(
+            "example.com. MX 10 mail.example.com.\nmail.example.com. A 0.0.0.0\n"
+            "! mail.example.com. A ede 4",
+            "unusable-address",
+            "4 Forged Answer",
+            id="unusable-address",
+        ),
+        pytest.param(
+            MAIL + "! 192.0.2.25 PTR rcode NXDOMAIN 15", "missing-ptr", "15 Blocked", id="ptr"
+        ),
+    ],
+)
+def test_what_a_resolver_keeps_back_is_not_to_be_mended(
+    plugin: Plugin, text: str, finding: str, said: str
+) -> None:
+    with NameServer(zone(text)) as server:
+        output = plugin.ask(server, "-v", "-d", "example.com")
+    assert " ".join(advice(output, finding).split()) == (
+        f"the resolver says so by a list of its own (EDE {said}), and another need not: ask one"
+        " with --server"
+    )
+
+
 def test_domain_that_does_not_exist_is_for_the_registry(plugin: Plugin) -> None:
     with NameServer(zone(ZONES)) as server:
         output = plugin.ask(server, "-v", "-d", "example-gone.com")

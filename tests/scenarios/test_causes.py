@@ -39,6 +39,15 @@ KEEPS = (
             " or -s names another",
             id="resolver-refuses-this-host",
         ),
+        *(
+            pytest.param(
+                f"! 192.0.2.25 PTR rcode {rcode}",
+                "the resolver keeps the answer back, by a list of its own fix: whoever runs it"
+                " takes the name off the list, or -s names another",
+                id=f"withheld-{number}",
+            )
+            for number, rcode in enumerate(("REFUSED 17", "SERVFAIL 15 by policy"))
+        ),
         pytest.param(
             "! 192.0.2.25 PTR rcode REFUSED 20",
             KEEPS,
