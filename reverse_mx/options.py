@@ -306,7 +306,8 @@ def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
 def _lines(path: str, shown: str, parser: Parser) -> Iterator[str]:
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read(MOST_CHARACTERS + 1)
+            # Windows' editors begin a file with a byte order mark.
+            text = file.read(MOST_CHARACTERS + 1).removeprefix("\ufeff")
     except (OSError, ValueError) as error:
         reason = _os_reason(error) if isinstance(error, OSError) else "is not UTF-8 text"
         parser.error(f"{shown}: cannot read this file: {reason}")

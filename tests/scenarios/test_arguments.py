@@ -474,6 +474,8 @@ ZONE = zone(
     "text",
     [
         pytest.param("-d\nexample.com\n-d\nexample.net\n", id="an-argument-a-line"),
+        pytest.param("\ufeff-d\nexample.com\n-d\nexample.net\n", id="byte-order-mark"),
+        pytest.param("-d example.com\r\n-d example.net\r\n", id="carriage-returns"),
         pytest.param("-d example.com\n-d example.net", id="an-option-with-its-value-a-line"),
         pytest.param("--domain=example.com\n--domain=example.net\n", id="long-options"),
         pytest.param(
@@ -483,7 +485,7 @@ ZONE = zone(
 )
 def test_arguments_from_a_file(plugin: Plugin, tmp_path: Path, text: str) -> None:
     path = tmp_path / "arguments"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     with NameServer(ZONE) as server:
         output = plugin.ask(server, f"@{path}")
     assert output.status == (
