@@ -62,7 +62,8 @@ def _is_numbered(before: str, after: str) -> bool:
 
 def _registered(name: Name) -> Name:
     """Return the domain of a name that is not a registry's, and what it is below is one's."""
-    for start in range(len(name.labels) - 2, 0, -1):
+    # From the second level down: a top-level domain is a registry's.
+    for start in range(len(name.labels) - 3, 0, -1):
         domain = Name(name.labels[start:])
         if not is_registrys(domain):
             return domain

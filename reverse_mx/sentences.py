@@ -303,18 +303,20 @@ class Sentences(Wording):
 
     def _too_many(self, fact: Any, left_out: Optional[LeftOut]) -> Sentence:
         if isinstance(fact, MailAddress):
-            text = f"has {fact.iprev.left_out} PTR names that were left out"
-            return Sentence(self._address(fact), text)
+            names = counted(fact.iprev.left_out, "PTR name that was", "PTR names that were")
+            return Sentence(self._address(fact), f"has {names} left out")
         if isinstance(fact, SpfFacts):
             subject = f"SPF of {self.name(fact.domain)}"
-            return Sentence(subject, f"allows {fact.further} networks more that were left out")
+            networks = counted(fact.further, "network more that was", "networks more that were")
+            return Sentence(subject, f"allows {networks} left out")
         assert isinstance(fact, Subject)
         if left_out is LeftOut.HOSTS:
-            return Sentence("", f"{fact.left_out_hosts} mail hosts were left out")
-        if left_out is LeftOut.LOOKUPS:
-            said = counted(fact.left_out_lookups, "lookup was", "lookups were")
-            return Sentence("", f"at least {said} left out")
-        return Sentence("", f"{fact.left_out_addresses} addresses were left out")
+            said = counted(fact.left_out_hosts, "mail host was", "mail hosts were")
+        elif left_out is LeftOut.LOOKUPS:
+            said = "at least " + counted(fact.left_out_lookups, "lookup was", "lookups were")
+        else:
+            said = counted(fact.left_out_addresses, "address was", "addresses were")
+        return Sentence("", f"{said} left out")
 
     # What the sentences speak of.
 

@@ -156,6 +156,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-in-vain-without-a-route": greet("220 mail.example.com ESMTP"),
     "greets-in-vain-without-a-neighbour": greet("220 mail.example.com ESMTP"),
     "greets-as-another-than-both": greet("220 other.example.net ESMTP"),
+    "greets-as-another-than-a-hundred": greet("220 other.example.net ESMTP"),
     "greets-with-an-empty-label": greet("220 mail..example.com ESMTP"),
     "greets-as-nobody": greet("220 <script>|$(x)"),
     "refuses": greet("554 no mail from you"),
@@ -207,6 +208,11 @@ FURTHER = {
     """,
     "greets-one-domain-of-two": MANY,
     "greets-of-a-domain-after-three-seconds": MANY,
+    # One more than are followed.
+    "greets-as-another-than-a-hundred": "".join(
+        f"25.2.0.192.in-addr.arpa. PTR n{number}.example.com.\nn{number}.example.com. A 192.0.2.25\n"
+        for number in range(100)
+    ),
     "greets-as-another-than-both": """
     25.2.0.192.in-addr.arpa. PTR www.example.com.
     www.example.com. A 192.0.2.25

@@ -362,6 +362,14 @@ def test_banner_is_compared_with_every_ptr_name() -> None:
     )
 
 
+def test_banner_differs_from_no_ptr_name_while_some_were_left_out() -> None:
+    output, _ = trial("greets-as-another-than-a-hundred")
+    assert output.status == (
+        "REVERSE_MX WARNING - example.com: 192.0.2.25 (mail.example.com) has 1 PTR name that was"
+        " left out [too-many]"
+    )
+
+
 def test_threshold_on_the_greeting() -> None:
     output, _ = trial("greets", "-c", "@0:5")
     assert output.code == 2

@@ -1203,7 +1203,7 @@ SCENARIOS = [
             MAIL
             + "\n".join(f"192.0.2.25 PTR {label}{i:03d}.example.org." for i in range(101))
             + f"\n{forward}",
-            "WARNING - example.com: 192.0.2.25 (mail.example.com) has 1 PTR names that were left"
+            "WARNING - example.com: 192.0.2.25 (mail.example.com) has 1 PTR name that was left"
             " out [too-many]",
             "mx address ptr" + " confirm" * (label != "-"),
         )

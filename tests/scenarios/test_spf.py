@@ -1042,6 +1042,17 @@ FOUR = spf("v=spf1 ip4:192.0.2.40 ip4:198.51.100.0/24 include:_spf.example.net e
 SOUND = MAIL + OUT + FOUR + spf("v=spf1 a:out.example.com/31 mx:example.com", of="_spf.example.net")
 
 
+def test_lookups_of_a_term_count_in_their_stages(plugin: Plugin) -> None:
+    """The domain takes no mail, so that there are no others."""
+    text = "example.com. MX 0 .\nv4.example.net. A 192.0.2.14\n192.0.2.14 PTR v4.example.net.\n"
+    with NameServer(zone(text + spf("v=spf1 a:v4.example.net -all"))) as server:
+        output = plugin.ask(server, "--spf", "-d", "example.com", "-4")
+    assert output.counts == (
+        "time mx_time address_time ptr_time confirm_time spf_time mail_hosts=0 addresses=1"
+        " missing_ptr=0 unconfirmed_ptr=0 name_mismatch=0 dns_errors=0"
+    )
+
+
 def test_output_of_a_sound_record(plugin: Plugin) -> None:
     text = SOUND + "192.0.2.41 PTR out2.example.com.\nout2.example.com. A 192.0.2.41"
     with NameServer(zone(text)) as server:
