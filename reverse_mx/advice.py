@@ -13,7 +13,7 @@ from reverse_mx.addresses import unusable_as
 from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Newer, Opinion
-from reverse_mx.cure import NAME, Cure, Hint, ZoneRecord
+from reverse_mx.cure import NAME, Cure, Hint, ZoneRecord, possible
 from reverse_mx.cures import Cures
 from reverse_mx.facts import MailAddress, MailHost, Subject
 from reverse_mx.findings import Problem, Reaction
@@ -173,13 +173,16 @@ class Advisor:
             self._newer[a.question] for a in _rests_on(problem) if a.question in self._newer
         )
         wanted = _left_to_do(self._cures.of(problem), newer)
-        cures = tuple(self._known(cure) for cure in wanted if not self._barrier(cure))
+        barred = [cure for cure in wanted if self._barrier(cure)]
+        # What is said in EHLO stays wrong by whichever other name.
+        left = possible(wanted, barred, problem.finding != "helo-mismatch")
+        cures = tuple(map(self._known, left))
         unheard = isinstance(problem.about, Edge) and not self._heard
         return Advice(
             newer,
             cures,
             tuple(map(self._zone_of, cures)),
-            tuple(dict.fromkeys(filter(None, map(self._barrier, wanted)))),
+            tuple(dict.fromkeys(map(self._barrier, barred))),
             _UNHEARD if unheard else self._opinion(problem),
             () if unheard else self._receivers.reactions(problem),
         )

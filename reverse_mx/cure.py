@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple, Optional, Union
 
-from dns.rdatatype import MX, TXT, RdataType
+from dns.rdatatype import MX, PTR, TXT, RdataType
 
 from reverse_mx.names import ROOT, Address, Name
 from reverse_mx.spf_cures import SpfStep
@@ -131,6 +131,31 @@ _CHANGES = {
 def instead(cures: Sequence[Cure]) -> list[Cure]:
     """Return cures as another way than those before them."""
     return [cure._replace(instead=number == 0) for number, cure in enumerate(cures)]
+
+
+def possible(cures: Sequence[Cure], barred: Sequence[Cure], by_any_name: bool) -> list[Cure]:
+    """Return the cures that are left where something keeps anybody from those that are barred.
+
+    Where a name cannot be had, an address is not to be given it: then there is another way or, if
+    that is a cure too, another name.
+    """
+    gone = {cure.what.owner for cure in barred if isinstance(cure.what, ZoneRecord)}
+    ways: list[list[Cure]] = [[]]
+    for cure in cures:
+        ways += [[]] if cure.instead else []
+        ways[-1] += [cure] if cure not in barred else []
+    left = [way for way in ways if all(_with_another_name(cure, gone) == cure for cure in way)]
+    if any(left) or not by_any_name:
+        return [cure for way in left for cure in way]
+    return [_with_another_name(cure, gone) for way in ways for cure in way]
+
+
+def _with_another_name(cure: Cure, gone: Container[object]) -> Cure:
+    """Return a cure with a place to fill in where it gives an address a name that is none."""
+    record = cure.what
+    if not isinstance(record, ZoneRecord) or record.rdtype != PTR or record.data not in gone:
+        return cure
+    return cure._replace(what=record._replace(data=NAME)) if cure.change is Change.ADD else cure
 
 
 def in_place_of(old: ZoneRecord, new: ZoneRecord, guess: bool = False) -> list[Cure]:

@@ -30,8 +30,11 @@ class PtrCures:
         # Each sender that says a name in EHLO, with its addresses; each name with those of all.
         self._senders: dict[tuple[object, Name], list[MailAddress]] = {}
         self._saying: dict[Name, list[MailAddress]] = {}
+        # The addresses whose reverse names lead to one owner of PTR records.
+        self._led: dict[Name, list[MailAddress]] = {}
         for fact in (fact for subject in subjects for fact in subject.addresses):
             self._facts.setdefault(fact.address, []).append(fact)
+            self._led.setdefault(fact.iprev.owner, []).append(fact)
             if fact.helo is not None:
                 self._senders.setdefault(_sender(fact), []).append(fact)
                 self._saying.setdefault(fact.helo.names[0], []).append(fact)
@@ -57,6 +60,12 @@ class PtrCures:
             if not (host.target.role is Role.SENDER and host.name in said)
         ]
         return next((name for name in names if is_good(name, fact.address)), None)
+
+    def _is_shared(self, owner: Name) -> bool:
+        """Tell whether addresses have an owner's PTR records that need names of their own."""
+        addresses = {fact.address for fact in self._led[owner]}
+        names = {self._best_name(fact) for fact in self._led[owner]}
+        return len(addresses) > 1 and (len(names) > 1 or None in names)
 
     def _new_names(self, fact: MailAddress) -> list[Name]:
         """Return the names that an address is best given: one, and what is said there in EHLO."""
@@ -113,8 +122,10 @@ class PtrCures:
         assert fact.iprev.ptr is not None
         chain = [reverse_name(fact.address), *fact.iprev.ptr.aliases]
         for owner, target in zip(chain, chain[1:]):
-            # Nobody can give that a record, or it is the host itself, and a PTR record was meant.
-            if is_nobodys(target) or target in fact.expected:
+            # Nobody can give that a record; or it is the host itself, and a PTR record was meant;
+            # or an address that needs another name has that record too.
+            shared = target == fact.iprev.owner and self._is_shared(target)
+            if is_nobodys(target) or target in fact.expected or shared:
                 own = ZoneRecord(owner, PTR, self._best_name(fact) or NAME)
                 alias = ZoneRecord(owner, CNAME, target)
                 zone = owner.parent()
@@ -245,7 +256,8 @@ class PtrCures:
             return []
         # It is to be the name of the host itself (RFC 5321, 2.3.5).
         cures = [_in_ehlo(name)] if alias else []
-        if not leads_back:
+        asked = {answer.question.rdtype for answer in fact.helo.answers}
+        if not leads_back or rdtype_of(fact.address) not in asked:
             cures += self._lead_back(said, name, fact.address)
         names = {other.name for other in fact.iprev.names}
         if name not in names:

@@ -221,6 +221,32 @@ in place of: 25.2.0.192.in-addr.arpa. CNAME {target}
         id="missing-ptr-where-an-alias-of-the-host-was-typed-behind-rfc2317-alias",
     ),
     pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        example.com. MX 20 mx2.example.com.
+        mail.example.com. A 192.0.2.25
+        mx2.example.com. A 192.0.2.26
+        192.0.2.25 CNAME all.rev.example.com.
+        192.0.2.26 CNAME all.rev.example.com.
+        """,
+        "fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.\n"
+        f"in place of: 25.2.0.192.in-addr.arpa. CNAME all.rev.example.com.\n{THEIRS}",
+        id="missing-ptr-of-two-hosts-behind-one-alias",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        mail.example.com. A 192.0.2.25
+        mail.example.com. A 192.0.2.26
+        192.0.2.25 CNAME all.rev.example.com.
+        192.0.2.26 CNAME all.rev.example.com.
+        """,
+        f"fix: all.rev.example.com. PTR mail.example.com.\n{OURS}",
+        id="missing-ptr-of-one-host-behind-one-alias",
+    ),
+    pytest.param(
         "no-such-domain",
         "example.com. CNAME www.example.com.\n    www.example.com. CNAME gone.example.net.",
         f"correct: www.example.com. CNAME gone.example.net.\n{OURS}"
@@ -977,6 +1003,54 @@ in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
             "helo-mismatch",
             "fix: have the host say out.example.com in EHLO\n",
             id="helo-that-is-an-alias-of-the-host-has-one-cure",
+        ),
+        pytest.param(
+            """
+            192.0.2.40 PTR out.example.com.
+            out.example.com. A 192.0.2.40
+            """,
+            ("--sender", "192.0.2.40=out.corp.local"),
+            "helo-mismatch",
+            "fix: have the host say out.example.com in EHLO\n"
+            "there is no top-level domain local: is it misspelt?\n",
+            id="name-in-ehlo-that-cannot-lead-back-is-no-name-for-an-address",
+        ),
+        pytest.param(
+            """
+            192.0.2.40 PTR out.example.com.
+            out.example.com. A 192.0.2.41
+            """,
+            ("--sender", "192.0.2.40=out.old-firm.com"),
+            "helo-mismatch",
+            "old-firm.com is not registered: whoever registers it gets its mail\n",
+            id="name-in-ehlo-that-cannot-lead-back-where-there-is-no-other",
+        ),
+        pytest.param(
+            "",
+            ("--sender", "192.0.2.40=out.old-firm.com"),
+            "missing-ptr",
+            f"fix: 40.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.\n{THEIRS}"
+            "old-firm.com is not registered: whoever registers it gets its mail\n",
+            id="missing-ptr-where-the-name-in-ehlo-cannot-lead-back",
+        ),
+        pytest.param(
+            """
+            192.0.2.40 PTR old.example.net.
+            old.example.net. A 192.0.2.40
+            """,
+            ("-6", "--sender", "192.0.2.40=out.example.com"),
+            "helo-mismatch",
+            f"""\
+add: out.example.com. A 192.0.2.40
+in: zone example.com, see above
+fix: 40.2.0.192.in-addr.arpa. PTR out.example.com.
+in place of: 40.2.0.192.in-addr.arpa. PTR old.example.net.
+in: zone 2.0.192.in-addr.arpa, contact noc@isp.example
+  {REVERSE}
+  name servers: ns1.isp.example (?), ns2.isp.example (?)
+or fix: have the host say old.example.net in EHLO
+""",
+            id="name-in-ehlo-of-the-family-that-is-not-asked-for",
         ),
         pytest.param(
             f"""{MAIL}

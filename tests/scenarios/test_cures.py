@@ -47,11 +47,16 @@ BROKEN = [
         "2001:db8::1.",
         "1.0.0.127.in-addr.arpa.",
     ),
+    *("com.", "co.uk.", "mx.lan.", "localhost.localdomain.", "*.example.com.", "rev.example.com."),
+    *("http://mail.example.com.", r"\034mail.example.com\034.", r"\091192.0.2.1\093."),
+    *("192.0.2.1.example.com.", r"mail.example.com\032."),
 ]
 NULL_MX = [["0 ."], ["10 ."], ["0 .", "1 ."], ["5 .", "10 ."], ["0 .", "10 mail.example.com."]]
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "198.51.100.3", "10.0.0.1", "127.0.0.1", "100.64.0.1"]
 ADDRESSES6 = ["2001:db8::1", "2001:db8::2", "::ffff:192.0.2.1", "fec0::1", "64:ff9b::c000:201"]
 PTR_NAMES = [*HOSTS, *OTHERS, *ALIASES, "-x.example.com.", ".", "gone.example.com.", "localhost."]
+PTR_NAMES += ["com.", "mail.local.", "192.0.2.1.", "1.2.0.192.in-addr.arpa.", "MAIL.example.com."]
+PTR_NAMES += ["mail.example.com.2.0.192.in-addr.arpa.", "example.com.", "example.net."]
 SPF = [
     ["v=spf1 mx -all"],
     ["v=spf1 a mx:example.net ip4:192.0.2.2 ~all"],
@@ -70,7 +75,7 @@ SPF = [
     ["v=spf1 mx redirect=example.net redirect=example.com"],
 ]
 SERVERS_OF = [
-    *("com.", "net.", "org.", "example."),
+    *("com.", "net.", "org.", "example.", "uk.", "co.uk."),
     *(f"example.{top}." for top in ("com", "net", "org")),
     *("isp.example.", IDN, "2.0.192.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."),
 ]
@@ -80,21 +85,12 @@ RECORD = re.compile(r"([a-z0-9 ,]+): (\S*\.) (A|AAAA|MX|PTR|CNAME|TXT) (.+)")
 MORE = re.compile(r"[a-z ]+: \d+ more PTR records of (\S+?)(?:, all but (.*))?")
 SAY = re.compile(r"fix: have the host say (\S+) in EHLO")
 ACTION = re.compile(r"(fix|add|remove|correct|replace|in place of)[^:]*: ")
+_PLACES = {"MX": "10 NAME-OF-THE-HOST.", "CNAME": "NAME-OF-THE-HOST."}
 REMOVES = ("remove", "in place of", "correct or remove")
 
 
 def reverse(address: str) -> str:
     return ipaddress.ip_address(address).reverse_pointer + "."
-
-
-def address_of(owner: str, zone: Zone) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    aliases = [name for name, rdtype in zone if rdtype == "CNAME" and owner in zone[name, rdtype]]
-    owner = next((name for name in aliases if name.endswith(".arpa.")), owner)
-    labels = owner.split(".")[::-1][3:]
-    if owner.endswith(".in-addr.arpa."):
-        return ipaddress.ip_address(".".join(labels[:4]))
-    digits = "".join(labels)
-    return ipaddress.ip_address(":".join(digits[at : at + 4] for at in range(0, 32, 4)))
 
 
 def addresses_of(host: str, zone: Zone) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
@@ -142,10 +138,14 @@ def made_up(rng: random.Random) -> Made:
         names = [holders, some(holders), some(PTR_NAMES, 1), some(PTR_NAMES, 6)]
         owner = reverse(address)
         if rng.random() < 0.15:
-            # Delegated to whoever has the address (RFC 2317).
+            # Delegated to whoever has the address (RFC 2317), or an alias where a PTR was meant.
             alias, owner = owner, f"{len(zone)}.rev.example.com."
-            zone[alias, "CNAME"] = [owner]
-        zone[owner, "PTR"] = rng.choice(names)
+            others = [*HOSTS, "all.rev.example.com.", "x.invalid."]
+            targets = rng.choice([[owner], [owner], others])
+            if rng.random() < 0.2:
+                alias = zone.setdefault((alias, "CNAME"), [f"{len(zone)}.mid.example.com."])[0]
+            zone[alias, "CNAME"] = [owner := rng.choice(targets)]
+        zone[owner, "PTR"] = rng.choice(names) if owner != "x.invalid." else []
     if rng.random() < 0.15:
         zone = {question: data for question, data in zone.items() if question[0] != DOMAINS[2]}
         zone[DOMAINS[2], "CNAME"] = [rng.choice(["example.com.", "www.example.net."])]
@@ -311,11 +311,11 @@ class Patient:
                 data = data.strip('"').replace('" "', "")
             if action.startswith(("replace", "correct")):
                 self.remove(owner, rdtype, data)
-                data = "10 NAME-OF-THE-HOST." if rdtype == "MX" else "ADDRESS-OF-THE-HOST"
+                data = _PLACES.get(rdtype, "ADDRESS-OF-THE-HOST")
             if data.startswith("ADDRESS"):
                 data = self.address(owner, rdtype)
             if data.endswith("NAME-OF-THE-HOST."):
-                address = str(address_of(owner, self.zone)) if rdtype == "PTR" else ""
+                address = advised.subject.split()[-1] if rdtype == "PTR" else ""
                 data = data.replace("NAME-OF-THE-HOST.", self.host(address))
             self.add(owner, rdtype, data)
         return taken
