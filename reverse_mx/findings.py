@@ -21,7 +21,7 @@ class When(enum.Enum):
     """
 
     MX = "if the mx lookup fails"
-    MX_OR_ADDRESS = "if the mx or address lookup fails"
+    NO_ADDRESS = "if an address lookup fails and no mail host of the domain has an address"
     MX_ADDRESS = "if the MX target is an address in letters"
     MX_ROOT = 'if the MX target is "."'
     HAS_ADDRESS = "if the mail host has an address"
@@ -31,6 +31,7 @@ class When(enum.Enum):
     PTR_OR_CONFIRM = "if the ptr or confirm lookup fails"
     PTR_OR_ONLY_CONFIRM = "if the ptr lookup fails, or the confirm lookup of its only name"
     PUBLIC = "for a public address"
+    BAD_LETTERS = "if each name begins with a hyphen or has a character that no host name has"
     SOME_NAMES = "for some names"
     EHLO_RESOLVES = "if the name in EHLO resolves"
     EHLO_LEADS_BACK = "if the name in EHLO resolves to the address"
@@ -106,7 +107,10 @@ FAILED_LOOKUP = (
     Reaction("Postfix", POSTFIX_REVERSE, "defers", "450 4.7.1", (When.PTR,)),
     Reaction("Exim", EXIM_CLIENT, "defers", "451", (When.PTR_OR_CONFIRM,)),
     Reaction("Postfix", POSTFIX_SENDER, "defers", "450 4.1.8", (When.MX,)),
-    Reaction("Exim", EXIM_SENDER, "defers", "451", (When.MX_OR_ADDRESS,)),
+    Reaction("Exim", EXIM_SENDER, "defers", "451", (When.MX,)),
+    Reaction("Exim", EXIM_SENDER, "defers", "451", (When.NO_ADDRESS,)),
+    Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses", when=(When.PTR,)),
+    Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses", when=(When.PTR_OR_ONLY_CONFIRM,)),
 )
 
 
@@ -241,7 +245,12 @@ FINDINGS = {
             "invalid-ptr",
             Critical,
             "No PTR name is a host name; most receivers throw such names away unseen.",
-            (*NO_REVERSE_NAME, *NO_CONFIRMED_NAME),
+            (
+                *NO_REVERSE_NAME,
+                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses", when=(When.BAD_LETTERS,)),
+                Reaction("OpenSMTPD", OPENSMTPD_CLIENT, "refuses", when=(When.BAD_LETTERS,)),
+                *NO_CONFIRMED_NAME,
+            ),
         ),
         Finding(
             "mixed-ptr",
@@ -303,13 +312,7 @@ FINDINGS = {
             "dns-failure",
             Critical,
             "A name server answered that it could not (SERVFAIL, REFUSED, a CNAME loop, ...).",
-            (
-                *FAILED_LOOKUP,
-                Reaction("OpenSMTPD", OPENSMTPD_REVERSE, "refuses", when=(When.PTR,)),
-                Reaction(
-                    "OpenSMTPD", OPENSMTPD_CLIENT, "refuses", when=(When.PTR_OR_ONLY_CONFIRM,)
-                ),
-            ),
+            FAILED_LOOKUP,
         ),
         Finding(
             "dns-timeout", Unknown, "No name server answered in the time allowed.", FAILED_LOOKUP

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence, Set
 from typing import Optional
 
 from reverse_mx.addresses import private_by, unusable_as
 from reverse_mx.answer import Edge, Outcome
-from reverse_mx.facts import MailAddress, MailHost, Role, Subject
+from reverse_mx.facts import MailAddress, MailHost, PtrName, Subject
 from reverse_mx.filters import rspamd
 from reverse_mx.findings import FINDINGS, Problem, Reaction, When
 from reverse_mx.generic import why_generic
@@ -44,7 +45,7 @@ class Receivers:
             if fact.target.receives:
                 self._among[fact.domain, fact.name] = set(_conditions_among(fact, subject.hosts))
                 if subject.left_out_hosts or subject.ignored_hosts:
-                    self._among[fact.domain, fact.name].discard(When.ALONE)
+                    self._among[fact.domain, fact.name] -= {When.ALONE, When.NO_ADDRESS}
             elif fact.is_helo and all(private_by(a.address) for a in subject.addresses):
                 self._private.add(fact.name)
         if not problem.finding or not isinstance(fact, MailAddress):
@@ -97,18 +98,18 @@ def _conditions(problem: Problem) -> Iterator[When]:
     fact, about = problem.fact, problem.about
     stage = about.stage if isinstance(about, Edge) else ""
     if isinstance(fact, Subject) and stage == "mx":
-        yield from (When.MX, When.MX_OR_ADDRESS)
+        yield When.MX
     elif isinstance(fact, Subject):
         if any(map(_takes_mail, fact.hosts)):
             yield When.HAS_ADDRESS
     elif isinstance(fact, MailHost):
-        if fact.target.role in (Role.MX, Role.IMPLICIT_MX) and stage == "address":
-            yield When.MX_OR_ADDRESS
         if fact.is_helo:
             yield from _conditions_of_ehlo(fact)
     elif isinstance(fact, MailAddress):
         if not private_by(fact.address):
             yield When.PUBLIC
+        if all(map(_has_bad_letters, fact.iprev.names)):
+            yield When.BAD_LETTERS
         if stage == "ptr":
             yield from (When.PTR, When.PTR_OR_CONFIRM, When.PTR_OR_ONLY_CONFIRM)
         elif stage == "confirm":
@@ -138,8 +139,17 @@ def _conditions_among(host: MailHost, hosts: Sequence[MailHost]) -> Iterator[Whe
         yield When.HAS_ADDRESS
     elif any(map(_takes_mail, others)):
         yield When.OTHERS
-    elif all(o.answers and all(answer.missing for answer in o.answers) for o in others):
-        yield When.ALONE
+    elif all(other.answers and not other.all_addresses for other in others):
+        if not host.all_addresses:
+            yield When.NO_ADDRESS
+        # Of one whose lookup failed nobody knows that it has none.
+        if all(answer.missing for other in others for answer in other.answers):
+            yield When.ALONE
+
+
+def _has_bad_letters(ptr: PtrName) -> bool:
+    text = letters(ptr.name)
+    return re.search(r"^-|[^\w.-]", text, re.ASCII) is not None
 
 
 def _takes_mail(host: MailHost) -> bool:

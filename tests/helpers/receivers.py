@@ -31,11 +31,13 @@ from typing import NamedTuple, Union
 from reverse_mx.findings import When
 from tests import ROOT
 from tests.helpers.debian import binary, environment
+from tests.helpers.nameserver import NameServer
 from tests.helpers.opensmtpd import opensmtpd
 from tests.helpers.realservers import Bind, Unbound, sign_zone
 
 NAMESPACES = ("unshare", "--map-root-user", "--net", "--mount", "--pid", "--kill-child")
-SECONDS = 120
+# OpenSMTPD waits 75 s for each silent name server.
+SECONDS = 300
 
 
 class State(NamedTuple):
@@ -49,6 +51,7 @@ class State(NamedTuple):
     garbage  a zone that the name server cannot load
     bogus    signatures that have expired
     lame     a name server that refuses the zone
+    A, AAAA  SERVFAIL to lookups of this type; the zone has absolute names
     silent   no answer
     """
 
@@ -98,6 +101,8 @@ TWO_PTRS = "{owner} PTR first.{domain}.\n{owner} PTR second.{domain}."
 CLASSLESS = "{domain}.0-127.2.0.192.in-addr.arpa."
 MAIL = "mail A {address}"
 MX = "@ MX 10 mail\nmail A {address}"
+ABSOLUTE = "{domain}. MX 10 mail.{domain}.\nmail.{domain}. TXT none"
+FAILS = "mail.dns-failure-mx-servfail.example."
 CLIENTS = (
     State("control", "confirmed", PTR, MAIL),
     State("control", "ipv6", PTR, "mail AAAA {address}", ipv6=True),
@@ -114,11 +119,20 @@ CLIENTS = (
     State("unconfirmed-ptr", "two-names", TWO_PTRS, "first A 192.0.2.200"),
     State("invalid-ptr", "root", "{owner} PTR ."),
     State("invalid-ptr", "numeric", "{owner} PTR {address}."),
-    State("invalid-ptr", "blank", r"{owner} PTR ma\032il.{domain}.", r"ma\032il A {address}"),
-    State("invalid-ptr", "hyphen-first", "{owner} PTR -mail.{domain}.", "-mail A {address}"),
     State("invalid-ptr", "hyphen-last", "{owner} PTR mail-.{domain}.", "mail- A {address}"),
-    State("invalid-ptr", "asterisk", "{owner} PTR ma*il.{domain}.", "ma*il A {address}"),
-    State("invalid-ptr", "utf8", r"{owner} PTR m\195\164il.{domain}.", r"m\195\164il A {address}"),
+    State("invalid-ptr", "hyphen-inside", "{owner} PTR mail.-x.{domain}.", "mail.-x A {address}"),
+    *(
+        State(
+            *("invalid-ptr", case, f"{{owner}} PTR {name}.{{domain}}.", f"{name} A {{address}}"),
+            when=(When.BAD_LETTERS,),
+        )
+        for case, name in (
+            ("blank", r"ma\032il"),
+            ("hyphen-first", "-mail"),
+            ("asterisk", "ma*il"),
+            ("utf8", r"m\195\164il"),
+        )
+    ),
     State("mixed-ptr", "good-first", TWO_PTRS, "first A {address}\nsecond A 192.0.2.200"),
     State("mixed-ptr", "good-last", TWO_PTRS, "first A 192.0.2.200\nsecond A {address}"),
     State("mixed-ptr", "nxdomain-first", TWO_PTRS, "second A {address}"),
@@ -154,10 +168,34 @@ SENDERS = (
     State("mx-is-alias", "confirmed", zone="@ MX 10 alias\nalias CNAME mail\n" + MAIL),
     State("implicit-mx", "ipv4", zone="@ A {address}"),
     State("implicit-mx", "ipv6", zone="@ AAAA 2001:db8::1"),
-    State("dns-failure", "mx-servfail", zone=MX, zone_fault="garbage"),
-    State("dns-failure", "mx-bogus", zone=MX, zone_fault="bogus"),
-    State("dns-failure", "mx-lame", zone=MX, zone_fault="lame"),
-    State("dns-timeout", "mx-silent", zone=MX, zone_fault="silent"),
+    State("dns-failure", "mx-servfail", zone=MX, zone_fault="garbage", when=(When.MX,)),
+    State("dns-failure", "mx-bogus", zone=MX, zone_fault="bogus", when=(When.MX,)),
+    State("dns-failure", "mx-lame", zone=MX, zone_fault="lame", when=(When.MX,)),
+    State("dns-timeout", "mx-silent", zone=MX, zone_fault="silent", when=(When.MX,)),
+    State("dns-failure", "host-servfail", zone=f"@ MX 10 {FAILS}", when=(When.NO_ADDRESS,)),
+    State("dns-failure", "host-a", zone=ABSOLUTE, zone_fault="A", when=(When.NO_ADDRESS,)),
+    State("dns-failure", "host-aaaa", zone=ABSOLUTE, zone_fault="AAAA", when=(When.NO_ADDRESS,)),
+    State(
+        *("dns-failure", "domain-a"),
+        zone="{domain}. TXT none",
+        zone_fault="A",
+        when=(When.NO_ADDRESS,),
+    ),
+    State(
+        *("dns-failure", "host-beside-none"),
+        zone=f"@ MX 5 gone\n@ MX 10 {FAILS}",
+        when=(When.NO_ADDRESS,),
+    ),
+    State(
+        *("dns-failure", "host-before-none"),
+        zone=f"@ MX 5 {FAILS}\n@ MX 10 gone",
+        when=(When.NO_ADDRESS,),
+    ),
+    State(
+        *("dns-timeout", "host-silent"),
+        zone="@ MX 10 mail.dns-timeout-mx-silent.example.",
+        when=(When.NO_ADDRESS,),
+    ),
     # These are findings only in part, or receivers differ within one finding.
     State("neither", "mx-nor-address", zone="@ TXT none"),
     State("no-address", "beside-another", zone="@ MX 5 other\n" + MX, when=(When.OTHERS,)),
@@ -178,9 +216,11 @@ SENDERS = (
     State("invalid-mx", "hyphen", zone="@ MX 10 -mail\n-mail A {address}"),
     State("invalid-mx", "hyphen-beside", zone="@ MX 5 -mail\n-mail A {address}\n" + MX),
     State("first", "unreachable", zone="@ MX 5 first\nfirst A 198.51.100.1\n" + MX),
-    State("first", "servfail", zone="@ MX 5 mail.dns-failure-mx-servfail.example.\n" + MX),
-    State("host", "servfail", zone="@ MX 10 mail.dns-failure-mx-servfail.example."),
-    State("host", "silent", zone="@ MX 10 mail.dns-timeout-mx-silent.example."),
+    State("first", "servfail", zone=f"@ MX 5 {FAILS}\n{MX}"),
+    State("last", "servfail", zone=f"@ MX 50 {FAILS}\n{MX}"),
+    State(
+        "aaaa", "servfail", zone=f"{ABSOLUTE}\nmail.{{domain}}. A {{address}}", zone_fault="AAAA"
+    ),
 )
 HELO = "helo.{domain}"
 HELOS = (
@@ -229,9 +269,7 @@ POSTFIX: Tries = {
     "reject_non_fqdn_helo_hostname": HELOS,
     TO_IT: SENT,
 }
-# It waits for a silent name server for longer than a test can.
-ANSWERED = [state for state in CLIENTS if "silent" not in (state.reverse_fault, state.zone_fault)]
-OPENSMTPD: Tries = {"match !rdns": ANSWERED, "match !fcrdns": ANSWERED}
+OPENSMTPD: Tries = {"match !rdns": CLIENTS, "match !fcrdns": CLIENTS}
 SETTINGS = {"Exim": EXIM, "Postfix": POSTFIX, "OpenSMTPD": OPENSMTPD}
 STRICT = tuple(f"unknown_{what}_reject_code=550" for what in ("client", "address", "hostname"))
 
@@ -396,6 +434,7 @@ def name_servers(folder: Path) -> Iterator[None]:
     """All zones on BIND, behind an Unbound on port 53 that validates."""
     zones = dict.fromkeys(PARENTS, "")
     lame, silent, anchors = [], [], []
+    failing: list[tuple[str, str]] = []
     for state in STATES:
         reverse_name = state.address.reverse_pointer
         if not state.reverse_fault:
@@ -409,6 +448,9 @@ def name_servers(folder: Path) -> Iterator[None]:
                 lame.append(name)
             elif fault == "silent":
                 silent.append(name)
+            elif fault in ("A", "AAAA"):
+                faults = f"! {name}. {fault} rcode SERVFAIL\n! *.{name}. {fault} rcode SERVFAIL"
+                failing.append((name, f"{state.records(text)}\n! * * authority\n{faults}"))
             elif fault == "garbage":
                 zones[name] = "( what is this"
             elif fault == "bogus":
@@ -425,6 +467,9 @@ def name_servers(folder: Path) -> Iterator[None]:
         stranger = stack.enter_context(Bind(folder, {}, recursion=False))
         stubs = dict.fromkeys(zones, (bind.address, bind.port))
         stubs.update(dict.fromkeys(lame, (stranger.address, stranger.port)))
+        for name, text in failing:
+            server = stack.enter_context(NameServer(text))
+            stubs[name] = server.address, server.port
         stack.enter_context(Unbound(folder, stubs, anchors, port=53, extra=extra))
         yield
 
@@ -527,7 +572,7 @@ def postfix_reply(port: int, state: State) -> str:
 def opensmtpd_reply(port: int, state: State) -> str:
     """The greeting, or what stands in its place."""
     server, source = "::1" if state.ipv6 else "127.0.0.1", (str(state.address), 0)
-    with socket.create_connection((server, port), timeout=60, source_address=source) as sock:
+    with socket.create_connection((server, port), SECONDS, source_address=source) as sock:
         return sock.makefile().readline()
 
 

@@ -41,7 +41,7 @@ BESIDE_THE_TABLE = {
     "forward-servfail": (DEFERS, DEFERS, ACCEPTS, ACCEPTS, REFUSES),
     "forward-bogus": (DEFERS, DEFERS, ACCEPTS, ACCEPTS, REFUSES),
     "forward-lame": (DEFERS, DEFERS, ACCEPTS, ACCEPTS, REFUSES),
-    "forward-silent": (DEFERS, DEFERS, ACCEPTS),
+    "forward-silent": (DEFERS, DEFERS, ACCEPTS, ACCEPTS, REFUSES),
     "forward-first-fails": (DEFERS, DEFERS, ACCEPTS, ACCEPTS, REFUSES),
     "forward-last-fails": (DEFERS, ACCEPTS, ACCEPTS, ACCEPTS, ACCEPTS),
     "mixed-ptr-good-last": (ACCEPTS, REFUSES, ACCEPTS, ACCEPTS, REFUSES),
@@ -51,6 +51,7 @@ BESIDE_THE_TABLE = {
     "invalid-ptr-blank": (REFUSES, REFUSES, REFUSES, REFUSES, REFUSES),
     "invalid-ptr-hyphen-first": (REFUSES, REFUSES, REFUSES, REFUSES, REFUSES),
     "invalid-ptr-hyphen-last": (REFUSES, REFUSES, REFUSES, ACCEPTS, ACCEPTS),
+    "invalid-ptr-hyphen-inside": (REFUSES, REFUSES, REFUSES, ACCEPTS, ACCEPTS),
     "invalid-ptr-asterisk": (REFUSES, REFUSES, REFUSES, REFUSES, REFUSES),
     "invalid-ptr-utf8": (REFUSES, REFUSES, REFUSES, REFUSES, REFUSES),
     "invalid-mx-address": (REFUSES, ACCEPTS),
@@ -58,8 +59,11 @@ BESIDE_THE_TABLE = {
     "invalid-mx-root-beside": (ACCEPTS, REFUSES),
     "no-address-beside-another": (ACCEPTS, ACCEPTS),
     "neither-mx-nor-address": (REFUSES, REFUSES),
-    "host-servfail": (DEFERS, ACCEPTS),
-    "host-silent": (DEFERS, ACCEPTS),
+    "first-servfail": (ACCEPTS, ACCEPTS),
+    "last-servfail": (ACCEPTS, ACCEPTS),
+    "aaaa-servfail": (ACCEPTS, ACCEPTS),
+    "dns-failure-host-servfail": (DEFERS, ACCEPTS),
+    "dns-timeout-host-silent": (DEFERS, ACCEPTS),
 }
 
 # Exim's and Postfix's for mail to a domain. A name that is none may be one to either of them.
@@ -75,7 +79,7 @@ BESIDE_THE_TABLE_TO_IT = {
     "invalid-mx-hyphen": (RETURNS, RETURNS),
     "invalid-mx-hyphen-beside": (DELIVERS, DELIVERS),
     "neither-mx-nor-address": (RETURNS, RETURNS),
-    "host-servfail": (KEEPS, KEEPS),
+    "dns-failure-host-servfail": (KEEPS, KEEPS),
     "first-servfail": (DELIVERS, DELIVERS),
     "first-unreachable": (DELIVERS, DELIVERS),
 }
