@@ -189,9 +189,10 @@ class Advisor:
 
     def lines(self, problem: Problem) -> Iterator[AdviceLine]:
         advice = self.of(problem)
+        # What is to be done comes first, and within the lines that are seen at once.
+        yield from self._cure_lines(advice)
         for newer in advice.newer:
             yield AdviceLine(self._wording.newer(newer), prose=True)
-        yield from self._cure_lines(advice)
         if advice.opinion is _UNHEARD:
             if _UNHEARD not in self._told:
                 yield from self._opinion_lines(_UNHEARD)
@@ -199,11 +200,15 @@ class Advisor:
             return
         if advice.opinion is not None:
             yield from self._opinion_lines(advice.opinion)
-        scores = tuple(r for r in advice.reactions if r.verdict.startswith("scores"))
-        told = problem.finding, _stage(problem), scores
-        if advice.reactions and told not in self._told:
-            yield AdviceLine(f"meanwhile: {'; '.join(in_short(advice.reactions))}", prose=True)
-        self._told.add(told)
+        yield from self._meanwhile(problem.finding, advice.reactions)
+
+    def _meanwhile(self, finding: str, reactions: tuple[Reaction, ...]) -> Iterator[AdviceLine]:
+        """Yield what receivers do, of each finding once; later on only what else they do."""
+        more = [part for part in in_short(reactions) if (finding, part) not in self._told]
+        if more:
+            label = "" if (finding, "meanwhile") in self._told else "meanwhile: "
+            yield AdviceLine(f"{label}{'; '.join(more)}", prose=True)
+            self._told.update((finding, part) for part in ("meanwhile", *more))
 
     def _withheld_by(self, problem: Problem) -> tuple[ExtendedError, ...]:
         """Return by which remarks a resolver put what it likes in place of what there is."""
@@ -318,9 +323,13 @@ class Advisor:
 
     def _opinion_lines(self, opinion: Opinion) -> Iterator[AdviceLine]:
         yield AdviceLine(f"cause: {self._wording.cause(opinion)}", prose=True)
-        mends = self._wording.mends(opinion)
-        if mends:
-            yield AdviceLine(f"fix: {mends}", prose=True)
+        for label, said in (
+            ("fix: ", self._wording.mends(opinion)),
+            ("ask: ", self._wording.asks(opinion)),
+            ("", self._wording.evidence(opinion)),
+        ):
+            if said:
+                yield AdviceLine(f"{label}{said}", prose=True)
         for asked in opinion.asked:
             zone = self._wording.name(asked.zone.name)
             yield AdviceLine(f"asked themselves, the servers of {zone}:")
@@ -334,11 +343,6 @@ class Advisor:
 _UNHEARD = Opinion(Cause.SILENT_RESOLVER, (), ())
 # Of one that was not asked about.
 _TOO_MANY = Opinion(Cause.TOO_MANY, (), ())
-
-
-def _stage(problem: Problem) -> str:
-    """Return the stage of the lookup that failed, "" if none did."""
-    return problem.about.stage if isinstance(problem.about, Edge) else ""
 
 
 def _left_to_do(cures: list[Cure], newer: Iterable[Newer]) -> list[Cure]:

@@ -100,20 +100,27 @@ class AdviceWording(Wording):
 
     def cause(self, opinion: Opinion) -> str:
         """Return what is behind a lookup that failed."""
-        if opinion.cause is Cause.BOGUS:
-            assert opinion.unchecked is not None
-            said = "DNSSEC validation fails; with checking disabled the resolver answers"
-            return f"{said} {in_line(in_words(opinion.unchecked), ', ')}"
-        if opinion.cause is Cause.ALIAS_CIRCLE:
-            chain = " CNAME ".join(map(self.name, opinion.names))
-            return f"the aliases lead in a circle, or too far: {chain}"
         if opinion.cause is Cause.UNKNOWN:
             excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
             return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
         return _CAUSES[opinion.cause].format(**self._of_zone(opinion))
 
+    def evidence(self, opinion: Opinion) -> str:
+        """Return what a cause rests on, where it is too long to be said before what mends it."""
+        if opinion.cause is Cause.BOGUS:
+            assert opinion.unchecked is not None
+            said = "with checking disabled the resolver answers"
+            return f"{said} {in_line(in_words(opinion.unchecked), ', ')}"
+        if opinion.cause is Cause.ALIAS_CIRCLE:
+            return f"the aliases: {' CNAME '.join(map(self.name, opinion.names))}"
+        return ""
+
+    def asks(self, opinion: Opinion) -> str:
+        """Return who is to be asked about a failed lookup, "" if it is known what mends it."""
+        return _ASKS.get(opinion.cause, "")
+
     def mends(self, opinion: Opinion) -> str:
-        """Return who mends what is behind a failed lookup, and how, "" if the cause says it."""
+        """Return who mends what is behind a failed lookup, and how, "" if that is not known."""
         said = _MENDS.get(opinion.cause, "")
         if opinion.cause in (Cause.BOGUS, Cause.BOGUS_SAYS_RESOLVER):
             codes = (remark.code for remark in opinion.remarks if remark.code in _SIGNATURES)
@@ -128,13 +135,15 @@ class AdviceWording(Wording):
         zone, parent = asked.zone, asked.zone.parent
         contact = contact_of(zone)
         contact = f" ({contact})" * bool(contact)
+        more = len(asked.answers) - 1
         return {
             "zone": self.name(zone.name),
             "owner": f"the owner of {self.name(zone.name)}{contact}",
             "keeper": f"its owner{contact}",
             "holder": "its registrar" if parent and is_registrys(parent) else f"its owner{contact}",
             "parent": self.name(parent) if parent is not None else "its parent",
-            "servers": in_line(asked.answers, ", ", self.server),
+            "alias": self.name(opinion.names[-2:][0]),
+            "first": self.server(asked.answers[0]) + (f" and {more} more" if more else ""),
             "server": show_name(asked.answers[0].server),
         }
 
@@ -167,6 +176,7 @@ _EXCLUDED = {
 }
 
 
+# In two lines at most, however long the name of the zone is: what mends it comes next.
 _CAUSES = {
     Cause.NO_TIME: "not looked for, as the time was up; a longer --timeout leaves some",
     Cause.TOO_MANY: "not looked for, as too much was to be looked up",
@@ -179,13 +189,22 @@ _CAUSES = {
     Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"
     " Internet",
     Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
-    " itself; whoever runs the resolver can",
-    Cause.NO_GLUE: "no name server of {zone} has an address: {servers}",
+    " itself",
+    Cause.NO_GLUE: "no address is known of any name server of {zone}",
+    Cause.ALIAS_CIRCLE: "the aliases lead in a circle, or too far",
+    Cause.BOGUS: "DNSSEC validation fails",
     Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver",
     Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
-    Cause.SILENT_SERVERS: "no name server of {zone} answers, while others do: {servers}",
-    Cause.FAILING_SERVERS: "the copies of {zone} have expired, or the like (SERVFAIL): {servers}",
-    Cause.USELESS_SERVERS: "no name server that {zone} is delegated to serves it: {servers}",
+    Cause.SILENT_SERVERS: "others answer, but no name server of {zone}",
+    Cause.FAILING_SERVERS: "expired copies, or the like (SERVFAIL), on all servers of {zone}",
+    Cause.USELESS_SERVERS: "no name server that it is delegated to serves {zone}",
+}
+
+_ASKS = {
+    Cause.SILENT_RESOLVER: "whoever runs it; -s or /etc/resolv.conf names another",
+    **dict.fromkeys(
+        (Cause.UNKNOWN, Cause.BLOCKED), "whoever runs the resolver, whose log may tell more"
+    ),
 }
 
 _MENDS = {
@@ -198,10 +217,12 @@ _MENDS = {
     " these servers; -s names another",
     Cause.NO_GLUE: "{holder} adds {server}. A ADDRESS-OF-THE-HOST to {parent} (glue), or names"
     " other servers there",
-    Cause.SILENT_SERVERS: "have them started, or {holder} changes {zone}. NS and"
+    Cause.ALIAS_CIRCLE: "{owner} changes {alias}. CNAME to a name that is no alias",
+    Cause.SILENT_SERVERS: "have {first} started, or {holder} changes {zone}. NS and"
     " the addresses (glue) in {parent}",
-    Cause.FAILING_SERVERS: "{keeper} has it transferred from its primary again",
-    Cause.USELESS_SERVERS: "{holder} changes {zone}. NS in {parent}, or they serve it again",
+    Cause.FAILING_SERVERS: "{keeper} has it transferred from its primary again, on {first}",
+    Cause.USELESS_SERVERS: "{holder} changes {zone}. NS in {parent}, or it is served again by"
+    " {first}",
 }
 
 # By the Extended DNS Error (RFC 8914, 4) that says what is wrong; 6 says that something is.

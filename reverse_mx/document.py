@@ -135,7 +135,8 @@ class Results:
         }
 
     def _cause(self, opinion: Opinion) -> Plain:
-        said = self._wording.cause(opinion), self._wording.mends(opinion)
+        words = self._wording
+        said = [of(opinion) for of in (words.cause, words.mends, words.asks, words.evidence)]
         return {
             "cause": plain_enum(opinion.cause),
             "text": "; ".join(filter(None, said)) or None,

@@ -84,6 +84,13 @@ class Counsel:
             self._fail(error)
             return None
 
+    def helps(self, problem: Problem) -> bool:
+        """Tell whether anything can be done about a problem."""
+        advice = self.of(problem) if problem.state is not Ok else None
+        return advice is not None and bool(
+            advice.cures or advice.newer or advice.barriers or advice.opinion
+        )
+
     def lines(self, problem: Problem) -> list[AdviceLine]:
         try:
             return list(self._advisor.lines(problem)) if self._advisor is not None else []
@@ -154,9 +161,8 @@ class ChainSummary(StatusLine):
 
     def verbose(self, results: nagiosplugin.Results) -> list[str]:
         subjects = subjects_of(results)
-        lines = [
-            line for entry in entries_of(results) for line in self._entry(entry, len(subjects))
-        ]
+        entries = self._mendable_first(entries_of(results))
+        lines = [line for entry in entries for line in self._entry(entry, len(subjects))]
         if self._counsel is not None and self._counsel.failure:
             lines.append(self._counsel.failure)
         if self._counsel is not None and self._counsel.left_out:
@@ -175,6 +181,17 @@ class ChainSummary(StatusLine):
             lines.append("lookups")
             lines += [f"{STEP}{_lookup_line(answer)}" for answer in unique(lookups)]
         return lines
+
+    def _mendable_first(self, entries: list[Entry]) -> list[Entry]:
+        """Return the problems, of those that are worst first one that something can be done about.
+
+        What nothing can be done about may have more lines than are seen at once.
+        """
+        if self._counsel is None:
+            return entries
+        worst = [entry for entry in entries if entry.problem.state is entries[0].problem.state]
+        first = next((entry for entry in worst if self._counsel.helps(entry.problem)), None)
+        return sorted(entries, key=lambda entry: entry is not first)
 
     def _entry(self, entry: Entry, subjects: int) -> Iterator[str]:
         """Yield a problem, and what to do about it."""

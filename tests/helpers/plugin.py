@@ -31,6 +31,7 @@ import check_reverse_mx
 from reverse_mx.loop import Loop
 from tests import ROOT
 from tests.helpers.clock import CLOCK, Selector
+from tests.helpers.first_lines import assert_cure_is_seen
 from tests.helpers.nameserver import NameServer
 
 # The newest libraries, and the oldest ones supported, which are those of Debian 12.
@@ -118,6 +119,8 @@ class InProcess(Plugin):
             stream.getvalue().decode("utf-8", "backslashreplace") for stream in octets
         )
         assert isinstance(code, int)
+        if "-v" in arguments:
+            assert_cure_is_seen(printed)
         return Output(code, printed, complained, seconds)
 
 

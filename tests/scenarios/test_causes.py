@@ -78,7 +78,7 @@ KEEPS = (
         pytest.param(
             "! * SOA rcode SERVFAIL\n! 192.0.2.25 PTR rcode SERVFAIL",
             "not found; excluded: the resolver, which answers for the root, DNSSEC, as it is the"
-            " same with checking disabled",
+            " same with checking disabled ask: whoever runs the resolver, whose log may tell more",
             id="cannot-be-told-is-not-guessed",
         ),
     ],
@@ -142,16 +142,16 @@ def test_what_is_mended_at_the_zones_own_servers(
     [
         pytest.param(
             "rcode SERVFAIL",
-            "the copies of 2.0.192.in-addr.arpa have expired, or the like (SERVFAIL):"
-            " ns.isp.example (192.0.2.53) fix: its owner (noc@isp.example) has it transferred from"
-            " its primary again",
+            "expired copies, or the like (SERVFAIL), on all servers of 2.0.192.in-addr.arpa"
+            " fix: its owner (noc@isp.example) has it transferred from its primary again, on"
+            " ns.isp.example (192.0.2.53)",
             id="copies-have-expired",
         ),
         pytest.param(
             "rcode REFUSED",
-            "no name server that 2.0.192.in-addr.arpa is delegated to serves it: ns.isp.example"
-            " (192.0.2.53) fix: its owner (noc@isp.example) changes 2.0.192.in-addr.arpa. NS in"
-            " its parent, or they serve it again",
+            "no name server that it is delegated to serves 2.0.192.in-addr.arpa"
+            " fix: its owner (noc@isp.example) changes 2.0.192.in-addr.arpa. NS in its parent, or"
+            " it is served again by ns.isp.example (192.0.2.53)",
             id="servers-no-longer-serve-the-zone",
         ),
     ],
@@ -171,9 +171,9 @@ def test_cause_with_the_zones_own_servers(plugin: Plugin, answered: str, said: s
     [
         pytest.param(
             "! * * authority",
-            "no name server that example.net is delegated to serves it: ns.example.net"
-            " (192.0.2.54) fix: its owner (dns@example.net) changes example.net. NS in its parent,"
-            " or they serve it again",
+            "no name server that it is delegated to serves example.net"
+            " fix: its owner (dns@example.net) changes example.net. NS in its parent,"
+            " or it is served again by ns.example.net (192.0.2.54)",
             id="looked-for-behind-the-alias",
         ),
         pytest.param(
@@ -227,9 +227,9 @@ FAILING = (
             "=192.0.2.51",
             "rcode REFUSED",
             [
-                "  cause: no name server that example.com is delegated to serves it:",
+                "  cause: no name server that it is delegated to serves example.com",
+                "  fix: its registrar changes example.com. NS in com, or it is served again by",
                 "    ns.example.com (192.0.2.51)",
-                "  fix: its registrar changes example.com. NS in com, or they serve it again",
                 "  asked themselves, the servers of example.com:",
                 "    ns.example.com (192.0.2.51) answers REFUSED",
             ],
@@ -239,10 +239,9 @@ FAILING = (
             "=192.0.2.51",
             "drop",
             [
-                "  cause: no name server of example.com answers, while others do: ns.example.com",
-                "    (192.0.2.51)",
-                "  fix: have them started, or its registrar changes example.com. NS and the",
-                "    addresses (glue) in com",
+                "  cause: others answer, but no name server of example.com",
+                "  fix: have ns.example.com (192.0.2.51) started, or its registrar changes",
+                "    example.com. NS and the addresses (glue) in com",
                 "  asked themselves, the servers of example.com:",
                 "    ns.example.com (192.0.2.51) does not answer",
             ],
@@ -252,7 +251,7 @@ FAILING = (
             "",
             "drop",
             [
-                "  cause: no name server of example.com has an address: ns.example.com",
+                "  cause: no address is known of any name server of example.com",
                 "  fix: its registrar adds ns.example.com. A ADDRESS-OF-THE-HOST to com (glue),",
                 "    or names other servers there",
                 "  asked themselves, the servers of example.com:",
@@ -280,6 +279,79 @@ def test_cause_below_the_registry(plugin: Plugin, glue: str, manners: str, told:
     ]
 
 
+def test_cause_of_aliases_in_a_circle(plugin: Plugin) -> None:
+    circle = """
+    example.net. SOA ns.isp.example. dns.example.net. 3 3600 600 86400 900
+    example.net. NS ns.isp.example.
+    192.0.2.25 CNAME a.example.net.
+    a.example.net. CNAME b.example.net.
+    b.example.net. CNAME a.example.net.
+    """
+    with (
+        NameServer(zone(ZONE + circle)) as resolver,
+        NameServer(zone(f"{ZONE}{circle}\n! * * authority"), AUTHORITY, resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert output.long[1:] == [
+        "  cause: the aliases lead in a circle, or too far",
+        "  fix: the owner of example.net (dns@example.net) changes b.example.net. CNAME",
+        "    to a name that is no alias",
+        "  the aliases: 25.2.0.192.in-addr.arpa CNAME a.example.net CNAME b.example.net",
+        "    CNAME a.example.net",
+        "  asked themselves, the servers of 2.0.192.in-addr.arpa:",
+        "    ns.isp.example (192.0.2.53, serial 3) has CNAME a.example.net",
+        "  asked themselves, the servers of example.net:",
+        "    ns.isp.example (192.0.2.53, serial 3) has CNAME b.example.net",
+        "  asked themselves, the servers of example.net:",
+        "    ns.isp.example (192.0.2.53, serial 3) has CNAME a.example.net",
+        "  meanwhile: deferred by Postfix (450 4.7.25, 450 4.7.1), Exim (451); refused",
+        "    by OpenSMTPD",
+        "example.com",
+        "  MX 10 mail.example.com",
+        "    [CRITICAL] 192.0.2.25 (PTR lookup failed)",
+    ]
+
+
+NIBBLES = "9." * 14 + "8.b.d.0.1.0.0.2.ip6.arpa."
+
+
+@pytest.mark.parametrize(
+    ("rcode", "cause", "fix"),
+    [
+        pytest.param(
+            "SERVFAIL",
+            "expired copies, or the like (SERVFAIL), on all servers of",
+            "its owner (noc@isp.example) has it transferred from its primary again,",
+            id="expired",
+        ),
+        pytest.param(
+            "REFUSED",
+            "no name server that it is delegated to serves",
+            "its owner (noc@isp.example) changes",
+            id="refuse",
+        ),
+    ],
+)
+def test_who_mends_it_is_in_the_first_five_lines_however_long_the_names_are(
+    plugin: Plugin, rcode: str, cause: str, fix: str
+) -> None:
+    long = ".".join(["name-of-a-name-server-that-is-as-long-as-some-are"] * 3)
+    text = f"""
+    example.com. MX 10 mail.example.com.
+    mail.example.com. AAAA 2001:db8:9999:9999:9999:9999:9999:25
+    {NIBBLES} SOA ns.isp.example. noc.isp.example. 3 3600 600 86400 900
+    ! *.{NIBBLES} PTR rcode SERVFAIL
+    """
+    for number in range(13):
+        text += f"\n{NIBBLES} NS n{number}.{long}.example.\nn{number}.{long}.example. A {AUTHORITY}"
+    with (
+        NameServer(text) as resolver,
+        NameServer(f"! * * rcode {rcode}", AUTHORITY, resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert output.long[1:4] == [f"  cause: {cause}", f"    {NIBBLES[:-1]}", f"  fix: {fix}"]
+
+
 def test_cause_is_not_guessed_where_port_53_does_not_get_out(plugin: Plugin) -> None:
     """Neither the zone's server answers nor the registry's."""
     failing = (
@@ -292,8 +364,8 @@ def test_cause_is_not_guessed_where_port_53_does_not_get_out(plugin: Plugin) -> 
     ):
         output = plugin.ask(resolver, "-d", "example.com", "-v")
     assert cause(output) == [
-        "not found; port 53 does not get out from here, so no name server can be asked itself;"
-        " whoever runs the resolver can"
+        "not found; port 53 does not get out from here, so no name server can be asked itself"
+        " ask: whoever runs the resolver, whose log may tell more"
     ]
 
 

@@ -399,9 +399,9 @@ def test_dnssec_fault_is_told_from_a_broken_zone(program: Program, stack: ExitSt
     assert "[dns-failure]" in output.status
     assert "EDE 6 DNSSEC Bogus" in output.status
     assert cause(output) == (
-        "cause: DNSSEC validation fails; with checking disabled the resolver answers"
-        f" PTR forged.example.com fix: the owner of {REVERSE} (noc@isp.example) has it signed"
-        " anew, or its DS in its parent corrected or removed"
+        f"cause: DNSSEC validation fails fix: the owner of {REVERSE} (noc@isp.example) has it signed"
+        " anew, or its DS in its parent corrected or removed with checking disabled the resolver"
+        " answers PTR forged.example.com"
     )
 
 
@@ -463,9 +463,8 @@ def test_lame_zone_has_no_server_that_answers(program: Program, stack: ExitStack
     output = farm.ask(program, "-v")
     assert "PTR lookup of 192.0.2.25 (mail.example.com) failed: SERVFAIL" in output.status
     assert cause(output) == (
-        f"cause: no name server that {REVERSE} is delegated to serves it: {WITNESSES[1]}),"
-        f" {WITNESSES[3]}) fix: its owner changes {REVERSE}. NS in 0.192.in-addr.arpa, or they"
-        " serve it again"
+        f"cause: no name server that it is delegated to serves {REVERSE} fix: its owner changes"
+        f" {REVERSE}. NS in 0.192.in-addr.arpa, or it is served again by {WITNESSES[1]}) and 1 more"
     )
     told = "\n".join(line.strip() for line in output.long)
     assert f"{WITNESSES[1]}) answers SERVFAIL" in told
@@ -495,7 +494,6 @@ def test_failure_behind_an_alias_is_looked_for_there(program: Program, stack: Ex
         f"{WITNESSES[3]}) does not answer (connection refused)",
     ]
     assert cause(output) == (
-        f"cause: no name server of {child} answers, while others do: {WITNESSES[3]}) fix: whoever"
-        f" runs them starts them, or its owner changes {child}. NS and the addresses (glue) in"
-        f" {REVERSE}"
+        f"cause: others answer, but no name server of {child} fix: have {WITNESSES[3]}) started,"
+        f" or its owner changes {child}. NS and the addresses (glue) in {REVERSE}"
     )

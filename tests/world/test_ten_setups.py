@@ -156,9 +156,9 @@ def test_registry_still_delegates_to_servers_that_refuse(program: Program, net: 
     net.isp()
     assert net.first_lines(program) == [
         *MX_FAILS,
-        "  cause: no name server that example.com is delegated to serves it:",
-        "    ns1.example.com (192.0.2.11), ns2.example.com (192.0.2.12)",
-        "  fix: its registrar changes example.com. NS in com, or they serve it again",
+        "  cause: no name server that it is delegated to serves example.com",
+        "  fix: its registrar changes example.com. NS in com, or it is served again by",
+        "    ns1.example.com (192.0.2.11) and 1 more",
     ]
 
 
@@ -168,9 +168,9 @@ def test_glue_leads_nowhere(program: Program) -> None:
         net.isp()
         assert net.first_lines(program) == [
             *MX_FAILS,
-            "  cause: no name server of example.com answers, while others do:",
-            "    ns1.example.com (192.0.2.99)",
-            "  fix: have them started, or its registrar changes example.com. NS and the",
+            "  cause: others answer, but no name server of example.com",
+            "  fix: have ns1.example.com (192.0.2.99) started, or its registrar changes",
+            "    example.com. NS and the addresses (glue) in com",
         ]
 
 
@@ -180,7 +180,7 @@ def test_no_glue(program: Program) -> None:
         net.isp()
         assert net.first_lines(program) == [
             *MX_FAILS,
-            "  cause: no name server of example.com has an address: ns1.example.com",
+            "  cause: no address is known of any name server of example.com",
             "  fix: its registrar adds ns1.example.com. A ADDRESS-OF-THE-HOST to com (glue),",
             "    or names other servers there",
         ]
@@ -210,9 +210,9 @@ def test_copies_have_expired(program: Program, net: Internet) -> None:
     net.bind({"isp.example": ISP_ZONE}, *ISP, kind=Secondary)
     assert net.first_lines(program) == [
         *PTR_FAILS,
-        "  cause: the copies of 100.51.198.in-addr.arpa have expired, or the like",
-        "    (SERVFAIL): ns1.isp.example (192.0.2.21), ns2.isp.example (192.0.2.22)",
-        "  fix: its owner has it transferred from its primary again",
+        "  cause: expired copies, or the like (SERVFAIL), on all servers of",
+        "    100.51.198.in-addr.arpa",
+        "  fix: its owner has it transferred from its primary again, on ns1.isp.example",
     ]
 
 
@@ -224,9 +224,9 @@ def test_signatures_have_expired(program: Program, net: Internet) -> None:
     assert net.first_lines(program, anchors=[anchor]) == [
         f"REVERSE_MX CRITICAL - example.com: {fails} [dns-failure]",
         f"[CRITICAL] dns-failure: {fails}",
-        "  cause: DNSSEC validation fails; with checking disabled the resolver answers",
-        "    MX 10 mail.example.com",
+        "  cause: DNSSEC validation fails",
         "  fix: the owner of example.com (it@example.com) has it signed anew, as its",
+        "    signatures have expired",
     ]
 
 
@@ -288,9 +288,9 @@ def test_only_server_of_the_reverse_zone_is_dead(program: Program, silent: bool)
         # Unbound gives up sooner, so that it does so in time on a busy machine too.
         assert net.first_lines(program, extra="    infra-cache-max-rtt: 300\n") == [
             *PTR_FAILS,
-            "  cause: no name server of 100.51.198.in-addr.arpa answers, while others do:",
-            "    ns1.isp.example (192.0.2.21)",
-            "  fix: have them started, or its owner changes 100.51.198.in-addr.arpa. NS and",
+            "  cause: others answer, but no name server of 100.51.198.in-addr.arpa",
+            "  fix: have ns1.isp.example (192.0.2.21) started, or its owner changes",
+            "    100.51.198.in-addr.arpa. NS and the addresses (glue) in in-addr.arpa",
         ]
 
 
@@ -337,8 +337,8 @@ def test_port_53_is_blocked_outward(program: Program) -> None:
     assert [output.status, *output.long][:5] == [
         *PTR_FAILS,
         "  cause: not found; port 53 does not get out from here, so no name server can",
-        "    be asked itself; whoever runs the resolver can",
-        "  asked themselves, the servers of in-addr.arpa:",
+        "    be asked itself",
+        "  ask: whoever runs the resolver, whose log may tell more",
     ]
 
 
@@ -356,9 +356,9 @@ def test_one_secondary_is_stale(
     assert status.startswith(f"REVERSE_MX CRITICAL - example.com: {said} [missing-ptr]")
     assert long == [
         f"[CRITICAL] missing-ptr: {said}",
-        "  changed already: ns1.isp.example (192.0.2.21, serial 7) has PTR",
-        "    mail.example.com, not ns2.isp.example (192.0.2.22, serial 6)",
         "  fix: have the zone 100.51.198.in-addr.arpa loaded anew on ns2.isp.example",
+        "  in: zone 100.51.198.in-addr.arpa, contact noc@isp.example",
+        "    a reverse zone: as a rule the address's provider changes it",
     ]
 
 
