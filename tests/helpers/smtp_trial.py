@@ -210,7 +210,8 @@ FURTHER = {
     "greets-of-a-domain-after-three-seconds": MANY,
     # One more than are followed.
     "greets-as-another-than-a-hundred": "".join(
-        f"25.2.0.192.in-addr.arpa. PTR n{number}.example.com.\nn{number}.example.com. A 192.0.2.25\n"
+        f"25.2.0.192.in-addr.arpa. PTR n{number}.example.com.\n"
+        f"n{number}.example.com. A 192.0.2.25\n"
         for number in range(100)
     ),
     "greets-as-another-than-both": """
