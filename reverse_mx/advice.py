@@ -240,7 +240,7 @@ class Advisor:
             return
         for number, (cure, zone) in enumerate(zip(cures, advice.zones)):
             self._told.add(cure)
-            text = f"{'or ' * (cure.instead and number > 0)}{self._wording.cure(cure)}"
+            text = f"{'or ' * cure.instead}{self._wording.cure(cure)}"
             yield AdviceLine(text, prose=isinstance(cure.what, Hint))
             if zone is not None and zone not in advice.zones[number + 1 : number + 2]:
                 yield from self._zone_lines(zone)

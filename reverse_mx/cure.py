@@ -145,9 +145,10 @@ def possible(cures: Sequence[Cure], barred: Sequence[Cure], by_any_name: bool) -
         ways += [[]] if cure.instead else []
         ways[-1] += [cure] if cure not in barred else []
     left = [way for way in ways if all(_with_another_name(cure, gone) == cure for cure in way)]
-    if any(left) or not by_any_name:
-        return [cure for way in left for cure in way]
-    return [_with_another_name(cure, gone) for way in ways for cure in way]
+    if not any(left) and by_any_name:
+        left = [[_with_another_name(cure, gone) for cure in way] for way in ways]
+    chosen = [cure for way in left for cure in way]
+    return [cure._replace(instead=cure.instead and n > 0) for n, cure in enumerate(chosen)]
 
 
 def _with_another_name(cure: Cure, gone: Container[object]) -> Cure:

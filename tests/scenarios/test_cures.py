@@ -156,6 +156,9 @@ def made_up(rng: random.Random) -> Made:
         for of in some([*ADDRESSES[:4], *ADDRESSES6[:2], *HOSTS, *OTHERS, *ALIASES], 4)
         for name in rng.sample([*HOSTS, *OTHERS, *ALIASES], 1)
     ]
+    # A host that says another name than is said at the address that it is to get is no setup.
+    said = {sender.partition("=")[2] for sender in senders}
+    senders = [s for s in senders if "=" not in s or s.partition("=")[0] not in said]
     domains = rng.sample(DOMAINS, rng.randint(1, 3))
     return Made(zone, faults * (rng.random() < 0.15), domains, senders, rng.choice(ARGUMENTS))
 
