@@ -116,10 +116,10 @@ class MxCures:
             record = mx_record(fact)
             cures = in_place_of(record, record._replace(data=real))
         else:
-            own = [ZoneRecord(alias, rdtype_of(a), a) for a in addresses]
-            cures = [Cure("fix", r, alias.parent()) for r in own[:MOST_IN_LINE]]
-            old = ZoneRecord(alias, CNAME, fact.names[1])
-            cures.append(Cure("in place of", old, alias.parent()))
+            usable = [address for address in addresses if not unusable_as(address)]
+            own = [ZoneRecord(alias, rdtype_of(a), a) for a in usable]
+            own = own or [ZoneRecord(alias, rdtype_of(addresses[0]), ADDRESS)]
+            cures = _host_for_alias(own[:MOST_IN_LINE], fact.names[1])
         missing = [i for i in self._lacking(kept, fact) if is_good(kept, i.address)]
         added = [Cure("add", ZoneRecord(i.owner, PTR, kept), i.owner) for i in missing]
         return [*cures, *added[:MOST_IN_LINE]]
@@ -192,6 +192,9 @@ class MxCures:
         for name, host in [*hosts.items()][:MOST_IN_LINE]:
             if is_nobodys(name):
                 cures += [Cure("correct", r, r.owner) for r in self._targeting(name)]
+                if host.aliases:
+                    own = ZoneRecord(host.names[-2], rdtype_of(fact.address), ADDRESS)
+                    cures += _host_for_alias([own], name)
                 continue
             others = any(not unusable_as(address) for address in host.all_addresses)
             action = "remove" if others else "replace by a public address"
@@ -214,6 +217,15 @@ def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
         alias = [fact.mx.question.name, *fact.mx.aliases][-2]
         first = Cure("correct", ZoneRecord(alias, CNAME, domain), alias.parent())
     return [first, Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True)]
+
+
+def _host_for_alias(own: Sequence[ZoneRecord], target: Name) -> list[Cure]:
+    """Return the cures that make an alias a host with records of its own."""
+    alias = own[0].owner
+    # Asked about the alias, the servers would speak of its target's zone.
+    cures = [Cure("fix", record, alias.parent()) for record in own]
+    old = ZoneRecord(alias, CNAME, target)
+    return [*cures, Cure("in place of", old, alias.parent())]
 
 
 def _stands_for(source: SpfSource, domain: Name, host: MailHost) -> bool:

@@ -246,6 +246,26 @@ in place of: 25.2.0.192.in-addr.arpa. CNAME {target}
         f"fix: all.rev.example.com. PTR mail.example.com.\n{OURS}",
         id="missing-ptr-of-one-host-behind-one-alias",
     ),
+    *(
+        pytest.param(
+            finding,
+            """
+            example.com. MX 10 mail.example.com.
+            mail.example.com. CNAME localhost.
+            localhost. A 127.0.0.1
+            """,
+            said,
+            id=f"{finding}-of-an-alias-of-localhost-is-mended-with-its-address",
+        )
+        for finding, said in (
+            (
+                "unusable-address",
+                "fix: mail.example.com. A ADDRESS-OF-THE-HOST\n"
+                f"in place of: mail.example.com. CNAME localhost.\n{OURS}",
+            ),
+            ("mx-is-alias", "fix: as above\n"),
+        )
+    ),
     pytest.param(
         "no-such-domain",
         "example.com. CNAME www.example.com.\n    www.example.com. CNAME gone.example.net.",

@@ -132,7 +132,7 @@ def made_up(rng: random.Random) -> Made:
         zone[host, "A"] = rng.choice([some(ADDRESSES[:2], 2), some(ADDRESSES, 2)])
         zone[host, "AAAA"] = rng.choice([[], some(ADDRESSES6, 2)])
     for alias in ALIASES:
-        zone[alias, "CNAME"] = [rng.choice([*HOSTS, *OTHERS, "gone.example.com."])]
+        zone[alias, "CNAME"] = [rng.choice([*HOSTS, *OTHERS, "gone.example.com.", "localhost."])]
     for address in ADDRESSES + ADDRESSES6:
         holders = [host for host in HOSTS if address in (*zone[host, "A"], *zone[host, "AAAA"])]
         names = [holders, some(holders), some(PTR_NAMES, 1), some(PTR_NAMES, 6)]
