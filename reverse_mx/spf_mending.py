@@ -81,7 +81,7 @@ def mended(text: str, owner: Name) -> Optional[str]:
     words = [word for word in text.split(" ")[1:] if word]
     if len(words) > MOST_WORDS:
         return None
-    terms = _Mending(owner).words(words, MOST_STEPS)
+    terms = _Mending(owner, words).words(words, MOST_STEPS)
     # That everybody may send is never guessed.
     if terms is None or not {"all", "+all"}.intersection(map(str.lower, terms)) <= {
         word.lower() for word in words
@@ -122,7 +122,8 @@ def merged(texts: Sequence[str], owner: Name) -> Optional[str]:
 
 def choices(text: str, owner: Name) -> list[str]:
     """Return a record with one redirect, for each of those that it has."""
-    terms = _Mending(owner).words([word for word in text.split(" ")[1:] if word], MOST_STEPS) or []
+    words = [word for word in text.split(" ")[1:] if word]
+    terms = _Mending(owner, words).words(words, MOST_STEPS) or []
     redirects = dict.fromkeys(t for t in terms if t.lower().startswith("redirect="))
     others = [term for term in terms if term not in redirects]
     records = (_record(_once([*others, redirect]), owner) for redirect in redirects)
@@ -195,8 +196,9 @@ def in_order(text: str, owner: Name) -> Optional[str]:
 class _Mending:
     """Reads the words of an owner's record for the terms that were meant, with so much patience."""
 
-    def __init__(self, owner: Name) -> None:
+    def __init__(self, owner: Name, written: Sequence[str]) -> None:
         self._owner = owner
+        self._written = frozenset(written)
         self._patience = MOST_READINGS
 
     def words(self, words: Sequence[str], steps: int) -> Optional[list[str]]:
@@ -222,10 +224,12 @@ class _Mending:
 
     def _valid(self, word: str) -> bool:
         try:
-            read_spf_term(word, self._owner)
+            term = read_spf_term(word, self._owner)
         except SpfSyntaxError:
             return False
-        return True
+        # "mx=all" is a modifier without effect (RFC 7208, 6), and never what was meant.
+        mistaken = term.name not in SPF_TERMS and term.name[:-1] in (*SPF_TERMS, *_MISNAMED)
+        return not mistaken or word in self._written
 
 
 # So many of the words are taken, so many of the terms before them, for which words instead.

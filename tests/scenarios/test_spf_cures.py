@@ -130,6 +130,8 @@ MEANT = {
     "ip4: 192.0.2.40": "ip4:192.0.2.40",
     "ip4 :192.0.2.40": "ip4:192.0.2.40",
     "ip4 192.0.2.40": "ip4:192.0.2.40",
+    "ip4 =192.0.2.40": "ip4:192.0.2.40",
+    "include =_spf.example.net": "include:_spf.example.net",
     "ip4:192.0.2.0 /24": "ip4:192.0.2.0/24",
     "include: _spf.example.net": "include:_spf.example.net",
     "include _spf.example.net": "include:_spf.example.net",
@@ -142,6 +144,7 @@ MEANT = {
     "ip4:192.0.2.40,192.0.2.41": "ip4:192.0.2.40 ip4:192.0.2.41",
     "ip4:192.0.2.40,ip6:2001:db8::40": "ip4:192.0.2.40 ip6:2001:db8::40",
     "ip6:2001:db8::40,2001:db8::41": "ip6:2001:db8::40 ip6:2001:db8::41",
+    "ip4:192.0.2.41,ip4=192.0.2.40": "ip4:192.0.2.41 ip4:192.0.2.40",
     "ip4:192.0.2.40;": "ip4:192.0.2.40",
     "a,mx": "a mx",
     # What word processors and web forms make of it.
@@ -205,6 +208,7 @@ def test_several_errors_of_a_record_are_mended_in_one(plugin: Plugin, seed: int)
 
 # What cannot be told: the term is named, and whose record it is in.
 UNTOLD = [
+    "(mx=all)",
     "moo",
     "ip4:192.0.2.300",
     "ip4:192.0.2",
