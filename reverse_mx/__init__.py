@@ -27,7 +27,7 @@ walk            domain -> hosts -> addresses, and from there back
 wording         what was learnt, in words
 findings        the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
 sentences       findings in words: what a problem says of what
-causes          what is behind a lookup that failed, from what others say to the question
+causes          what is behind a lookup that failed, from what others say; what a problem rests on
 spf_cures       whose SPF record is to be mended, and what it should say
 cure            what a cure is: what to do with which record, and whose zone that is in
 server_cures    what mends a name server or an SMTP server

@@ -12,15 +12,14 @@ from dns.rdatatype import AAAA, NS, PTR, SOA, A
 from reverse_mx.addresses import unusable_as
 from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
-from reverse_mx.causes import Cause, Causes, Newer, Opinion
+from reverse_mx.causes import Cause, Causes, Newer, Opinion, rests_on, withheld_by
 from reverse_mx.cure import NAME, Cure, Hint, ZoneRecord, possible
 from reverse_mx.cures import Cures
-from reverse_mx.facts import MailAddress, MailHost, Subject
+from reverse_mx.facts import Subject
 from reverse_mx.findings import Problem, Reaction
 from reverse_mx.lines import ADVICE_BUDGET, Lines
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import side_by_side, start
-from reverse_mx.message import ExtendedError
 from reverse_mx.names import (
     ARPA,
     IN_ADDR,
@@ -138,7 +137,7 @@ class Advisor:
                     guesses[cure.what.data] = None
             if isinstance(problem.about, Edge):
                 failed[problem.about.answer.question] = problem.about.answer
-            doubted.update(dict.fromkeys(_rests_on(problem)))
+            doubted.update(dict.fromkeys(rests_on(problem)))
 
         zones = start(side_by_side(self._zone_servers.zone(owner) for owner in owners))
         asked = [*failed.values()][:MOST_FAILED]
@@ -165,12 +164,12 @@ class Advisor:
         return other
 
     def of(self, problem: Problem) -> Advice:
-        withheld = self._withheld_by(problem)
+        withheld = withheld_by(problem, self._withheld)
         if withheld:
             # It is not known what is in the DNS, so neither what to mend there.
             return Advice((), (), (), (self._wording.withheld(withheld),), None, ())
         newer = tuple(
-            self._newer[a.question] for a in _rests_on(problem) if a.question in self._newer
+            self._newer[a.question] for a in rests_on(problem) if a.question in self._newer
         )
         wanted = _left_to_do(self._cures.of(problem), newer)
         barred = [cure for cure in wanted if self._barrier(cure)]
@@ -209,18 +208,6 @@ class Advisor:
             label = "" if (finding, "meanwhile") in self._told else "meanwhile: "
             yield AdviceLine(f"{label}{'; '.join(more)}", prose=True)
             self._told.update((finding, part) for part in ("meanwhile", *more))
-
-    def _withheld_by(self, problem: Problem) -> tuple[ExtendedError, ...]:
-        """Return by which remarks a resolver put what it likes in place of what there is."""
-        fact = problem.fact
-        if isinstance(problem.about, Edge):
-            return ()  # it has a cause
-        answers = _rests_on(problem)
-        if isinstance(fact, MailAddress) and problem.finding == "unusable-address":
-            answers = tuple(filter(None, [self._withheld.get(fact.address)]))
-        if isinstance(fact, Subject) and fact.mx is not None:
-            answers = (fact.mx,)
-        return next((answer.withheld for answer in answers if answer.withheld), ())
 
     def _opinion(self, problem: Problem) -> Optional[Opinion]:
         edge = problem.about
@@ -360,17 +347,6 @@ def _is_done(cure: Cure, records: Container[object]) -> bool:
     # Where there is a place to fill in somebody has filled it in.
     there = cure.what.data in records or isinstance(cure.what.data, str)
     return there != (cure.action in ("remove", "in place of"))
-
-
-def _rests_on(problem: Problem) -> tuple[Answer, ...]:
-    """Return the answers that a problem would not be there without."""
-    fact = problem.fact
-    if problem.finding == "no-address" and isinstance(fact, MailHost):
-        return fact.answers
-    if isinstance(fact, MailAddress) and fact.iprev.ptr is not None:
-        of_ptr = ("missing-ptr", "unconfirmed-ptr", "invalid-ptr", "mixed-ptr", "name-mismatch")
-        return (fact.iprev.ptr,) if problem.finding in of_ptr else ()
-    return ()
 
 
 def _said(answer: ServerAnswer) -> str:

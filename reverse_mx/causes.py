@@ -1,19 +1,21 @@
-"""What is behind a lookup that failed, from what others say to the question."""
+"""What is behind a lookup that failed, from what others say, and on which answers problems rest."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Optional
 
 import dns.rcode
 from dns.rdatatype import NS, SOA
 
-from reverse_mx.answer import Answer, Content, Fault, Outcome
+from reverse_mx.answer import Answer, Content, Edge, Fault, Outcome
+from reverse_mx.facts import MailAddress, MailHost, Subject
+from reverse_mx.findings import Problem
 from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
 from reverse_mx.message import ExtendedError
-from reverse_mx.names import ROOT, Name
+from reverse_mx.names import ROOT, Address, Name
 from reverse_mx.values import Value
 from reverse_mx.zone_facts import Lameness, ServerAnswer, ZoneAnswers
 from reverse_mx.zone_servers import ZoneServers
@@ -223,3 +225,30 @@ def _excluded(
         yield Excluded.DNSSEC
     if answers.contents:
         yield Excluded.SERVERS
+
+
+def rests_on(problem: Problem) -> tuple[Answer, ...]:
+    """Return the answers that a problem would not be there without."""
+    fact = problem.fact
+    if problem.finding == "no-address" and isinstance(fact, MailHost):
+        return fact.answers
+    if isinstance(fact, MailAddress) and fact.iprev.ptr is not None:
+        of_ptr = ("missing-ptr", "unconfirmed-ptr", "invalid-ptr", "mixed-ptr", "name-mismatch")
+        return (fact.iprev.ptr,) if problem.finding in of_ptr else ()
+    return ()
+
+
+def withheld_by(problem: Problem, given: Mapping[Address, Answer]) -> tuple[ExtendedError, ...]:
+    """Return by which remarks a resolver put what it likes in place of what there is.
+
+    ``given`` are the answers of that kind that have addresses.
+    """
+    fact = problem.fact
+    if isinstance(problem.about, Edge):
+        return ()  # it has a cause
+    answers = rests_on(problem)
+    if isinstance(fact, MailAddress) and problem.finding == "unusable-address":
+        answers = tuple(filter(None, [given.get(fact.address)]))
+    if isinstance(fact, Subject) and fact.mx is not None:
+        answers = (fact.mx,)
+    return next((answer.withheld for answer in answers if answer.withheld), ())
