@@ -16,6 +16,7 @@ from reverse_mx.lookups import Lookups
 from reverse_mx.loop import start
 from reverse_mx.message import ExtendedError
 from reverse_mx.names import ROOT, Address, Name
+from reverse_mx.spf_record import SpfError, SpfFault
 from reverse_mx.values import Value
 from reverse_mx.zone_facts import Lameness, ServerAnswer, ZoneAnswers
 from reverse_mx.zone_servers import ZoneServers
@@ -249,6 +250,11 @@ def withheld_by(problem: Problem, given: Mapping[Address, Answer]) -> tuple[Exte
     answers = rests_on(problem)
     if isinstance(fact, MailAddress) and problem.finding == "unusable-address":
         answers = tuple(filter(None, [given.get(fact.address)]))
+    if isinstance(fact, MailAddress) and problem.finding in ("unconfirmed-ptr", "mixed-ptr"):
+        answers += tuple(filter(None, (name.forward for name in fact.iprev.refuted)))
     if isinstance(fact, Subject) and fact.mx is not None:
         answers = (fact.mx,)
+    if isinstance(problem.about, SpfError) and problem.about.fault is SpfFault.NO_RECORD:
+        owner = [fact.domain, *(name for _, name in problem.about.chain)][-1]
+        answers = tuple(answer for answer in fact.answers if answer.question.name == owner)
     return next((answer.withheld for answer in answers if answer.withheld), ())

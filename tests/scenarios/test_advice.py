@@ -921,13 +921,34 @@ def test_sink_of_private_addresses_is_not_whom_to_ask(
         pytest.param(
             MAIL + "! 192.0.2.25 PTR rcode NXDOMAIN 15", "missing-ptr", "15 Blocked", id="ptr"
         ),
+        pytest.param(
+            MAIL + "192.0.2.25 PTR out.example.net.\n! out.example.net. A rcode NXDOMAIN 15",
+            "unconfirmed-ptr",
+            "15 Blocked",
+            id="unconfirmed-ptr",
+        ),
+        pytest.param(
+            MAIL + "192.0.2.25 PTR mail.example.com.\n! example.com. TXT ede 15",
+            "spf-error",
+            "15 Blocked",
+            id="spf-record",
+        ),
+        pytest.param(
+            MAIL
+            + "192.0.2.25 PTR mail.example.com.\n"
+            + 'example.com. TXT "v=spf1 mx include:example.net -all"\n'
+            "! example.net. TXT rcode NXDOMAIN 15",
+            "spf-error",
+            "15 Blocked",
+            id="included-spf-record",
+        ),
     ],
 )
 def test_what_a_resolver_keeps_back_is_not_to_be_mended(
     plugin: Plugin, text: str, finding: str, said: str
 ) -> None:
     with NameServer(zone(text)) as server:
-        output = plugin.ask(server, "-v", "-d", "example.com")
+        output = plugin.ask(server, "-v", "-d", "example.com", "--spf")
     assert " ".join(advice(output, finding).split()) == (
         f"the resolver says so by a list of its own (EDE {said}), and another need not: ask one"
         " with --server"
