@@ -115,6 +115,8 @@ class Causes:
         own = self._own_cause(failed)
         if own is not None:
             return Opinion(own, (), tuple(names))
+        # Where the resolver was silent there is no time left to ask one after the other.
+        early = start(self._reached(question.name)) if failed.silence else None
         while True:
             answers = await self._zone_servers.trace(names[-1], question.rdtype)
             asked += [answers] if answers.answers else []
@@ -128,7 +130,7 @@ class Causes:
         cause = _cause(failed, word, top, answers)
         # Who refers to silent servers has been reached.
         if cause is Cause.SILENT_SERVERS and answers.zone.parent is None:
-            reached = await self._reached(names[-1])
+            reached = await (early if early is not None else self._reached(names[-1]))
             if not any(reached):
                 cause = Cause.BLOCKED if reached else Cause.UNKNOWN
         excluded = tuple(_excluded(failed, word, top, answers))

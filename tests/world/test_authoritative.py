@@ -400,8 +400,8 @@ def test_dnssec_fault_is_told_from_a_broken_zone(program: Program, stack: ExitSt
     assert "EDE 6 DNSSEC Bogus" in output.status
     assert cause(output) == (
         f"cause: DNSSEC validation fails fix: the owner of {REVERSE} (noc@isp.example) has it"
-        " signed anew, or its DS in its parent corrected or removed with checking disabled the resolver"
-        " answers PTR forged.example.com"
+        " signed anew, or its DS in its parent corrected or removed with checking disabled the"
+        " resolver answers PTR forged.example.com"
     )
 
 
