@@ -231,7 +231,7 @@ _SIGNATURES = {
     DNSSEC_BOGUS: "{owner} has it signed anew, or its DS in {parent} corrected or removed",
     7: "{owner} has it signed anew, as its signatures have expired",
     8: "{owner} has it signed anew with a clock that is right, as its signatures are not valid yet",
-    9: "{owner} has its DS in {parent} match its DNSKEY, or removed",
+    9: "{owner} has its DS in {parent} made to match its DNSKEY, or removed",
     10: "{owner} has it signed, or its DS in {parent} removed",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
+from pathlib import Path
 
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import Plugin, at_most_cpu, zone
@@ -72,6 +73,35 @@ def test_domains_that_do_not_fit_are_counted(plugin: Plugin) -> None:
 
 
 # A domain cannot make the check work without end.
+
+
+def test_fault_that_a_thousand_domains_share_is_one(plugin: Plugin, tmp_path: Path) -> None:
+    """The other fault stays visible, and the address is counted once."""
+    names = [f"d{number}.example" for number in range(1000)]
+    (listed := tmp_path / "domains").write_text("".join(f"-d {name}\n" for name in names))
+    text = "".join(f"{name}. MX 10 mail.example.com.\n" for name in names)
+    text += "d7.example. MX 20 gone.example.com.\nmail.example.com. A 192.0.2.25\n"
+    with NameServer(text) as server:
+        output = plugin.ask(server, "-v", f"@{listed}")
+    shared = "1000 domains: 192.0.2.25 (mail.example.com) has no PTR record (NXDOMAIN)"
+    other = "d7.example: gone.example.com does not exist (NXDOMAIN)"
+    assert output.status == (
+        f"REVERSE_MX CRITICAL - 1000 of 1000 domains have problems: {shared} [missing-ptr]; {other}"
+        " [no-address]"
+    )
+    assert output.long[:9] == [
+        f"[CRITICAL] missing-ptr: {shared}",
+        "  fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.",
+        "  meanwhile: refused by Gmail (550-5.7.25, 421-4.7.23), Postfix (450 4.7.25,",
+        "    450 4.7.1), Exim (550), OpenSMTPD; Rspamd scores RDNS_NONE (1.0) and",
+        "    HFILTER_HOSTNAME_UNKNOWN (2.5); SpamAssassin scores RDNS_NONE (0.8 to 2.4)",
+        f"[CRITICAL] no-address: {other}",
+        "  correct or remove: d7.example. MX 20 gone.example.com.",
+        "  there is no top-level domain com: is it misspelt?",
+        "  meanwhile: mail to it delivered by Postfix, Exim",
+    ]
+    assert sum("no PTR record" in line for line in output.long) == 1
+    assert output.perfdata["missing_ptr"] == "1;;;0"
 
 
 def test_domain_with_thousands_of_mx_records_is_bounded(plugin: Plugin) -> None:
