@@ -39,14 +39,14 @@ class PtrCures:
                 self._senders.setdefault(_sender(fact), []).append(fact)
                 self._saying.setdefault(fact.helo.names[0], []).append(fact)
         self.makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
-            "missing-ptr": self._missing_ptr,
-            "unconfirmed-ptr": self._unconfirmed_ptr,
-            "invalid-ptr": self._invalid_ptr,
-            "mixed-ptr": self._mixed_ptr,
-            "name-mismatch": self._name_mismatch,
+            "missing-ptr": self._unless_apart(self._missing_ptr),
+            "unconfirmed-ptr": self._unless_apart(self._unconfirmed_ptr),
+            "invalid-ptr": self._unless_apart(self._invalid_ptr),
+            "mixed-ptr": self._unless_apart(self._mixed_ptr),
+            "name-mismatch": self._unless_apart(self._name_mismatch),
             "helo-mismatch": self._helo_mismatch,
-            "underscore-ptr": self._unwanted_ptr,
-            "generic-ptr": self._unwanted_ptr,
+            "underscore-ptr": self._unless_apart(self._unwanted_ptr),
+            "generic-ptr": self._unless_apart(self._unwanted_ptr),
             "banner-mismatch": self._banner_mismatch,
         }
 
@@ -60,6 +60,30 @@ class PtrCures:
             if not (host.target.role is Role.SENDER and host.name in said)
         ]
         return next((name for name in names if is_good(name, fact.address)), None)
+
+    def _unless_apart(self, maker: Callable[[Any, Any], list[Cure]]) -> Callable[..., list[Cure]]:
+        """Return what makes the cures of a finding where the reverse name is to stay an alias."""
+        return lambda fact, about: self._apart(fact) or maker(fact, about)
+
+    def _apart(self, fact: MailAddress) -> list[Cure]:
+        """Return what gives an address PTR records of its own, in place of an alias that is wrong.
+
+        Nobody can give its target records; or that is the host itself, and a PTR record was meant;
+        or another address has those records too, and needs another name.
+        """
+        aliases = fact.iprev.ptr.aliases if fact.iprev.ptr is not None else ()
+        chain = [reverse_name(fact.address), *aliases]
+        for owner, target in zip(chain, chain[1:]):
+            shared = target == fact.iprev.owner and self._is_shared(target)
+            if is_nobodys(target) or target in fact.expected or shared:
+                names = self._new_names(fact)
+                own: list[Union[Name, str]] = [*names] or [NAME]
+                records = [ZoneRecord(owner, PTR, name) for name in own]
+                zone = owner.parent()
+                cures = [Cure("add" if n else "fix", r, zone) for n, r in enumerate(records)]
+                alias = Cure("in place of", ZoneRecord(owner, CNAME, target), zone)
+                return [*self._forward(fact, names), *cures, alias]
+        return []
 
     def _is_shared(self, owner: Name) -> bool:
         """Tell whether addresses have an owner's PTR records that need names of their own."""
@@ -99,13 +123,16 @@ class PtrCures:
         if not names and fact.canonical is not None:
             rename = _OWN_NAME if fact.helo is not None else _rename(fact.canonical)
             cures.insert(0, Cure("first", rename, None))
-        forward = [
+        return [*self._forward(fact, names), *cures]
+
+    def _forward(self, fact: MailAddress, names: Sequence[Name]) -> list[Cure]:
+        """Return what makes those names that are said in EHLO lead back to an address."""
+        return [
             cure
             for helo in self._helos(fact)
             if helo.names[0] in names and fact.address not in helo.all_addresses
             for cure in self._lead_back(helo.names[0], helo.names[0], fact.address)
         ]
-        return [*forward, *cures]
 
     def _lead_back(self, said: Name, name: Name, address: Address) -> list[Cure]:
         """Return what makes a name lead to an address at which that, or an alias, is said in EHLO.
@@ -116,20 +143,9 @@ class PtrCures:
         gone = not any(fact.helo.all_addresses for fact in facts if fact.helo is not None)
         addresses = [address, *(fact.address for fact in facts if gone)]
         usable = filter(has_reverse, dict.fromkeys(addresses))
-        return [_forward(name, a) for a in [*usable][:MOST_IN_LINE]]
+        return [_leading(name, a) for a in [*usable][:MOST_IN_LINE]]
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
-        assert fact.iprev.ptr is not None
-        chain = [reverse_name(fact.address), *fact.iprev.ptr.aliases]
-        for owner, target in zip(chain, chain[1:]):
-            # Nobody can give that a record; or it is the host itself, and a PTR record was meant;
-            # or an address that needs another name has that record too.
-            shared = target == fact.iprev.owner and self._is_shared(target)
-            if is_nobodys(target) or target in fact.expected or shared:
-                own = ZoneRecord(owner, PTR, self._best_name(fact) or NAME)
-                alias = ZoneRecord(owner, CNAME, target)
-                zone = owner.parent()
-                return [Cure("fix", own, zone), Cure("in place of", alias, zone)]
         return self._better(fact)
 
     def _invalid_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
@@ -251,6 +267,8 @@ class PtrCures:
         alias = name != said
         if not is_good(name, fact.address) or (alias and not leads_back and not _is_free(fact)):
             return []
+        if self._apart(fact):
+            return []  # others would be given the name, too
         elsewhere = [f for f in self._senders[_sender(fact)] if f is not fact]
         if alias and any(name not in {n.name for n in f.iprev.names} for f in elsewhere):
             return []
@@ -332,7 +350,7 @@ def _is_free(fact: MailAddress) -> bool:
     return rdtype_of(fact.address) in asked and all(a.missing for a in fact.helo.answers)
 
 
-def _forward(name: Name, address: Address) -> Cure:
+def _leading(name: Name, address: Address) -> Cure:
     return Cure("add", ZoneRecord(name, rdtype_of(address), address), name)
 
 

@@ -235,6 +235,21 @@ in place of: 25.2.0.192.in-addr.arpa. CNAME {target}
         id="missing-ptr-of-two-hosts-behind-one-alias",
     ),
     pytest.param(
+        "unconfirmed-ptr",
+        """
+        example.com. MX 10 mail.example.com.
+        example.com. MX 20 mx2.example.com.
+        mail.example.com. A 192.0.2.25
+        mx2.example.com. A 192.0.2.26
+        192.0.2.25 CNAME all.rev.example.com.
+        192.0.2.26 CNAME all.rev.example.com.
+        all.rev.example.com. PTR mail.example.com.
+        """,
+        "fix: 26.2.0.192.in-addr.arpa. PTR mx2.example.com.\n"
+        f"in place of: 26.2.0.192.in-addr.arpa. CNAME all.rev.example.com.\n{THEIRS}",
+        id="unconfirmed-ptr-of-another-host-behind-the-same-alias",
+    ),
+    pytest.param(
         "missing-ptr",
         """
         example.com. MX 10 mail.example.com.
