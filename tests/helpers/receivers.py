@@ -246,7 +246,16 @@ HELOS = (
     State("no-address", "helo-nodata", PTR, f"{MAIL}\nhelo TXT none", helo=HELO),
     State("no-address", "helo-mx", PTR, f"{MAIL}\nhelo MX 10 mail", helo=HELO),
 )
-STATES = CLIENTS + SENDERS + HELOS
+# Mail hosts that say nothing, to those who send to them.
+SILENT = (
+    State("smtp-silent", "alone", zone="@ MX 10 mail\nmail AAAA {address}", ipv6=True),
+    State(
+        *("smtp-silent", "before-another"),
+        zone="@ MX 5 mail\nmail AAAA {address}\n@ MX 10 other\nother A 192.0.2.200",
+        ipv6=True,
+    ),
+)
+STATES = CLIENTS + SENDERS + HELOS + SILENT
 GOOD_CLIENT, GOOD_SENDER = CLIENTS[0], SENDERS[0]
 PARENTS = ("2.0.192.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
 
@@ -267,7 +276,7 @@ POSTFIX: Tries = {
     "reject_unknown_sender_domain": SENDERS,
     "reject_unknown_helo_hostname": HELOS,
     "reject_non_fqdn_helo_hostname": HELOS,
-    TO_IT: SENT,
+    TO_IT: [*SENT, *SILENT],
 }
 OPENSMTPD: Tries = {"match !rdns": CLIENTS, "match !fcrdns": CLIENTS}
 SETTINGS = {"Exim": EXIM, "Postfix": POSTFIX, "OpenSMTPD": OPENSMTPD}
@@ -325,6 +334,7 @@ smtpd_client_connection_count_limit = 0
 inet_interfaces = 127.0.0.1
 smtp_tcp_port = {sink}
 smtp_connection_cache_on_demand = no
+smtp_helo_timeout = 3s
 fast_flush_domains =
 max_use = 10000
 """
@@ -381,6 +391,9 @@ def main(folder: Path, directory: Path) -> None:
         stack.enter_context(postfix(folder, directory, servers))
         stack.enter_context(opensmtpd(folder, directory, filters))
         stack.enter_context(sink(folder))
+        # Connections to it are established, and nobody accepts them.
+        silent = socket.create_server(("::", SINK), family=socket.AF_INET6)
+        stack.enter_context(silent)
         pool = stack.enter_context(ThreadPoolExecutor(64))
         jobs: dict[tuple[State, str], list[Future[str]]] = {}
         for setting, states in EXIM.items():
@@ -541,7 +554,7 @@ def sink(folder: Path) -> Iterator[None]:
 
 def postfix_sends(port: int, directory: Path) -> dict[State, str]:
     """What becomes of mail to each domain, with the status code (RFC 3463) before it."""
-    domains = {state.domain: state for state in SENT}
+    domains = {state.domain: state for state in POSTFIX[TO_IT]}
     with smtplib.SMTP("127.0.0.1", port, "client", timeout=60) as smtp:
         for domain in domains:
             smtp.sendmail("a@mx.receiver.example", f"user@{domain}", "Subject: hello\n\nhello\n")

@@ -83,6 +83,7 @@ BESIDE_THE_TABLE_TO_IT = {
     "first-servfail": (DELIVERS, DELIVERS),
     "first-unreachable": (DELIVERS, DELIVERS),
 }
+SENT_TO_SILENT = {"smtp-silent-alone": KEEPS, "smtp-silent-before-another": DELIVERS}
 
 
 def states_of(finding: Finding, reaction: Reaction) -> list[State]:
@@ -180,3 +181,12 @@ def test_beside_the_table(state: str, replies: dict[str, dict[str, Replies]]) ->
 def test_mail_to_it_beside_the_table(state: str, replies: dict[str, dict[str, Replies]]) -> None:
     given = [replies[state][program] for program in SENDING]
     assert tuple(map(verdict, given)) == BESIDE_THE_TABLE_TO_IT[state], given
+
+
+@pytest.mark.parametrize("state", SENT_TO_SILENT)
+def test_postfix_tries_a_silent_server_again_or_the_next(
+    state: str, replies: dict[str, dict[str, Replies]]
+) -> None:
+    given = replies[state]["postfix"]
+    assert verdict(given) == SENT_TO_SILENT[state], given
+    assert given.usual.startswith("4.4.2 " if verdict(given) == KEEPS else "2.0.0 "), given
