@@ -82,7 +82,7 @@ class PtrCures:
                 zone = owner.parent()
                 cures = [Cure("add" if n else "fix", r, zone) for n, r in enumerate(records)]
                 alias = Cure("in place of", ZoneRecord(owner, CNAME, target), zone)
-                return [*self._forward(fact, names), *cures, alias]
+                return [*_renaming(fact, names), *self._forward(fact, names), *cures, alias]
         return []
 
     def _is_shared(self, owner: Name) -> bool:
@@ -120,10 +120,7 @@ class PtrCures:
         lacking: list[Union[Name, str]] = [name for name in names if name not in there]
         records = [ZoneRecord(owner, PTR, name) for name in lacking or ([] if names else [NAME])]
         cures = [Cure("add" if n else action, r, owner) for n, r in enumerate(records)]
-        if not names and fact.canonical is not None:
-            rename = _OWN_NAME if fact.helo is not None else _rename(fact.canonical)
-            cures.insert(0, Cure("first", rename, None))
-        return [*self._forward(fact, names), *cures]
+        return [*_renaming(fact, names), *self._forward(fact, names), *cures]
 
     def _forward(self, fact: MailAddress, names: Sequence[Name]) -> list[Cure]:
         """Return what makes those names that are said in EHLO lead back to an address."""
@@ -335,6 +332,14 @@ _OWN_NAME = "give the host a name of its own, in its address and PTR records and
 def _rename(name: Name) -> str:
     how = "without an underscore" if b"_" in b"".join(name.labels) else "after its task"
     return f"name the host {how} in its MX, address and PTR records"
+
+
+def _renaming(fact: MailAddress, names: Sequence[Name]) -> list[Cure]:
+    """Return what comes first where there is none of the names that an address is best given."""
+    if names or fact.canonical is None:
+        return []
+    rename = _OWN_NAME if fact.helo is not None else _rename(fact.canonical)
+    return [Cure("first", rename, None)]
 
 
 def _sender(fact: MailAddress) -> tuple[object, Name]:

@@ -252,6 +252,18 @@ in place of: 25.2.0.192.in-addr.arpa. CNAME {target}
     pytest.param(
         "missing-ptr",
         """
+        example.com. MX 10 h192-0-2-25.example.com.
+        h192-0-2-25.example.com. A 192.0.2.25
+        192.0.2.25 CNAME 25.rev.invalid.
+        """,
+        "first: name the host after its task in its MX, address and PTR records\n"
+        "fix: 25.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.\n"
+        f"in place of: 25.2.0.192.in-addr.arpa. CNAME 25.rev.invalid.\n{THEIRS}",
+        id="missing-ptr-behind-an-alias-of-a-host-with-a-generic-name",
+    ),
+    pytest.param(
+        "missing-ptr",
+        """
         example.com. MX 10 mail.example.com.
         mail.example.com. A 192.0.2.25
         mail.example.com. A 192.0.2.26
