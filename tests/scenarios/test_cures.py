@@ -299,7 +299,8 @@ class Patient:
                 taken = True
             if record is None:
                 # What a host is named by other records than those below is in words.
-                unnamed = line.startswith("first") and advised.finding == "name-mismatch"
+                by_name = ("name-mismatch", "generic-ptr", "underscore-ptr")
+                unnamed = line.startswith("first") and advised.finding in by_name
                 if unnamed or (ACTION.match(line) and not more and not say):
                     return False
                 continue
