@@ -77,10 +77,8 @@ class PtrCures:
             shared = target == fact.iprev.owner and self._is_shared(target)
             if is_nobodys(target) or target in fact.expected or shared:
                 names = self._new_names(fact)
-                own: list[Union[Name, str]] = [*names] or [NAME]
-                records = [ZoneRecord(owner, PTR, name) for name in own]
                 zone = owner.parent()
-                cures = [Cure("add" if n else "fix", r, zone) for n, r in enumerate(records)]
+                cures = _given(owner, names or [NAME], zone)
                 alias = Cure("in place of", ZoneRecord(owner, CNAME, target), zone)
                 return [*_renaming(fact, names), *self._forward(fact, names), *cures, alias]
         return []
@@ -117,9 +115,8 @@ class PtrCures:
         owner = fact.iprev.owner
         names = self._new_names(fact)
         there = {name.name for name in fact.iprev.names}
-        lacking: list[Union[Name, str]] = [name for name in names if name not in there]
-        records = [ZoneRecord(owner, PTR, name) for name in lacking or ([] if names else [NAME])]
-        cures = [Cure("add" if n else action, r, owner) for n, r in enumerate(records)]
+        lacking = [name for name in names if name not in there]
+        cures = _given(owner, lacking if names else [NAME], owner, action)
         return [*_renaming(fact, names), *self._forward(fact, names), *cures]
 
     def _forward(self, fact: MailAddress, names: Sequence[Name]) -> list[Cure]:
@@ -271,8 +268,7 @@ class PtrCures:
             return []
         # It is to be the name of the host itself (RFC 5321, 2.3.5).
         cures = [_in_ehlo(name)] if alias else []
-        asked = {answer.question.rdtype for answer in fact.helo.answers}
-        if not leads_back or rdtype_of(fact.address) not in asked:
+        if not leads_back or not _was_asked(fact):
             cures += self._lead_back(said, name, fact.address)
         names = {other.name for other in fact.iprev.names}
         if name not in names:
@@ -351,8 +347,21 @@ def _sender(fact: MailAddress) -> tuple[object, Name]:
 def _is_free(fact: MailAddress) -> bool:
     """Tell whether what is said in EHLO is no other host's either, as it leads nowhere."""
     assert fact.helo is not None
-    asked = {answer.question.rdtype for answer in fact.helo.answers}
-    return rdtype_of(fact.address) in asked and all(a.missing for a in fact.helo.answers)
+    return _was_asked(fact) and all(answer.missing for answer in fact.helo.answers)
+
+
+def _was_asked(fact: MailAddress) -> bool:
+    """Tell whether what is said in EHLO was looked up in the family of the address."""
+    assert fact.helo is not None
+    return rdtype_of(fact.address) in {a.question.rdtype for a in fact.helo.answers}
+
+
+def _given(
+    owner: Name, names: Sequence[Union[Name, str]], zone: Name, action: str = "fix"
+) -> list[Cure]:
+    """Return what gives the owner of PTR records these, the first of them by an action."""
+    records = (ZoneRecord(owner, PTR, name) for name in names)
+    return [Cure("add" if n else action, record, zone) for n, record in enumerate(records)]
 
 
 def _leading(name: Name, address: Address) -> Cure:
