@@ -208,7 +208,8 @@ def test_stopped_process_ends_as_soon_as_it_goes_on(program: Program) -> None:
         )
         wait_for(server, "MX")
         process.send_signal(signal.SIGSTOP)
-        time.sleep(3)
+        # Until its end has passed, and not only the time in which a lookup may still be told.
+        time.sleep(3.5)
         process.send_signal(signal.SIGCONT)
         began = time.monotonic()
         stdout, _ = process.communicate(timeout=10)
