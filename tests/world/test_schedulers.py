@@ -174,6 +174,7 @@ OPTIONS = dict(
 ALL = ", ".join(sorted(OPTIONS))
 OWN = "variables of your own go into vars = {}"
 QUOTES = 'a domain stands in quotes: vars.mail_domains["example.com"]'
+SINGLE_DOLLAR = " has a single $; expected $$, or a macro as in $address$"
 NO_DOMAIN = "this is no domain; expected one, or a name without ! and with reverse_mx_domain"
 
 
@@ -262,6 +263,29 @@ MISTAKES: dict[str, Mistake] = {
         f"ipv is unknown; expected reverse_mx_ipv4, reverse_mx_ipv6; {OWN}",
         'reverse_mx_smtp is "on"; expected true or false, without quotes',
     ),
+    "single-dollar": in_settings(
+        '{ reverse_mx_sender = "a$.test" }', f"reverse_mx_sender{SINGLE_DOLLAR}"
+    ),
+    "single-dollar-of-several": in_settings(
+        '{ reverse_mx_state = [ "a=ok", "$" ] }', f"reverse_mx_state{SINGLE_DOLLAR}"
+    ),
+    "single-dollar-of-ones-own": in_settings(
+        '{ vars = { a = "$", b = { c = "$" }, d = "$$" } }',
+        f"in vars, a{SINGLE_DOLLAR}",
+        f"in vars, b{SINGLE_DOLLAR}",
+    ),
+    "single-dollar-of-a-domain": of_domain("a$.test"),
+    "option-among-ones-own": in_settings(
+        '{ vars = { reverse_mx_timeout = "90s" } }',
+        'in vars, reverse_mx_timeout is "90s"; expected a number',
+    ),
+    # Icinga leaves out all services of a host whose rule meets an error, without a word.
+    **{
+        f"name-of-a-method-{name}": in_settings(
+            f"{{ {name} = 1 }}", f"{name} is unknown; expected {ALL}; {OWN}"
+        )
+        for name in ("keys", "values", "remove")
+    },
     "no-quotes": Mistake(
         "vars.mail_domains.a.test = {}", "a", f"test is unknown; expected {ALL}; {QUOTES}"
     ),
@@ -314,6 +338,8 @@ object IcingaApplication "app" {
 RIGHT = """\
 vars.mail_domains["a.test"] = { vars.reverse_mx_team = "mail", vars.sla = "gold" }
 vars.mail_domains["b.test"] = true
+vars.mail_domains["c.test"] = { vars = { keys = 1, values = {{ 1 }}, remove = "$name$" } }
+vars.mail_domains["$d"] = { reverse_mx_domain = "d.test" }
 vars.reverse_mx_stat = "spf-error=ok"
 vars.mail_admins = "root"
 vars.mail_domains_of = "a.test"
@@ -510,6 +536,8 @@ def test_icinga_mistakes_stop_nothing_that_is_right(services: dict[str, dict[str
     assert commands == {
         "reverse-mx-a.test": "reverse_mx",
         "reverse-mx-b.test": "dummy",
+        "reverse-mx-c.test": "reverse_mx",
+        "reverse-mx-$d": "reverse_mx",
         "reverse-mx-reverse_mx_stat": "dummy",
     }
     right = services["right!reverse-mx-a.test"]
