@@ -10,7 +10,7 @@ from dns.rdatatype import MX, PTR, TXT, RdataType
 
 from reverse_mx.names import ROOT, Address, Name
 from reverse_mx.spf_cures import SpfStep
-from reverse_mx.text import show_name, show_octets
+from reverse_mx.text import MOST_IN_LINE, show_name, show_octets
 
 # What only the reader can fill in.
 NAME = "NAME-OF-THE-HOST."
@@ -161,6 +161,20 @@ def _with_another_name(cure: Cure, gone: Container[object]) -> Cure:
 
 def in_place_of(old: ZoneRecord, new: ZoneRecord, guess: bool = False) -> list[Cure]:
     return [Cure("fix", new, new.owner, guess=guess), Cure("in place of", old, old.owner)]
+
+
+def in_short(cures: Sequence[Sequence[Cure]], more: str) -> list[Cure]:
+    """Return the cures of as many as fit, and that it goes for so many ``more`` (in the plural).
+
+    Where only some were mended the problem would stay, or come to the others: what is left out is
+    said. One that is left takes no more room than that.
+    """
+    left = len(cures) - MOST_IN_LINE
+    if left < 2:
+        return [cure for own in cures for cure in own]
+    first, *others = {cure.owner for own in cures for cure in own}
+    rest = Cure(cures[-1][0].action, f"{left} more {more}", None if others else first)
+    return [*(cure for own in cures[:MOST_IN_LINE] for cure in own), rest]
 
 
 def _strings(text: str) -> str:

@@ -9,7 +9,7 @@ from dns.rdatatype import CNAME, MX, PTR
 
 from reverse_mx.addresses import has_reverse, unusable_as
 from reverse_mx.answer import Outcome
-from reverse_mx.cure import ADDRESS, NAME, Cure, ZoneRecord, in_place_of, instead
+from reverse_mx.cure import ADDRESS, NAME, Cure, ZoneRecord, in_place_of, in_short, instead
 from reverse_mx.facts import Iprev, MailAddress, MailHost, Role, Subject
 from reverse_mx.generic import why_generic
 from reverse_mx.names import (
@@ -24,7 +24,7 @@ from reverse_mx.names import (
 )
 from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.spf_record import SpfSource, read_spf_record
-from reverse_mx.text import MOST_IN_LINE, show_name
+from reverse_mx.text import show_name
 
 
 class MxCures:
@@ -116,13 +116,11 @@ class MxCures:
             record = mx_record(fact)
             cures = in_place_of(record, record._replace(data=real))
         else:
-            usable = [address for address in addresses if not unusable_as(address)]
-            own = [ZoneRecord(alias, rdtype_of(a), a) for a in usable]
-            own = own or [ZoneRecord(alias, rdtype_of(addresses[0]), ADDRESS)]
-            cures = _host_for_alias(own[:MOST_IN_LINE], fact.names[1])
+            cures = _host_for_alias(fact, fact.names[1])
         missing = [i for i in self._lacking(kept, fact) if is_good(kept, i.address)]
-        added = [Cure("add", ZoneRecord(i.owner, PTR, kept), i.owner) for i in missing]
-        return [*cures, *added[:MOST_IN_LINE]]
+        added = [[Cure("add", ZoneRecord(i.owner, PTR, kept), i.owner)] for i in missing]
+        more = f"PTR records to {show_name(kept)}, of its other addresses"
+        return [*cures, *in_short(added, more)]
 
     def _burden(self, name: Name, fact: MailHost) -> tuple[int, int]:
         """Return how many addresses would lose their name for this one: for good, and in all."""
@@ -142,7 +140,8 @@ class MxCures:
         if fact.is_helo:
             said = filter(has_reverse, self._said[fact.name])
             own = [ZoneRecord(fact.name, rdtype_of(a), a) for a in said if rdtype_of(a) in rdtypes]
-            host = [Cure("fix", r, fact.name) for r in own[:MOST_IN_LINE]] or host
+            more = f"addresses of {show_name(fact.name)}, at which it is said in EHLO"
+            host = in_short([[Cure("fix", r, fact.name)] for r in own], more) or host
         if fact.aliases:
             # Asked about the alias, the servers would speak of its target's zone.
             alias = Cure(
@@ -161,21 +160,25 @@ class MxCures:
         sends = fact.target.role is not Role.MX or fact.name in self._senders
         if sends or (exists and len(rdtypes) == 1):
             return host
-        records = self._targeting(fact.name)
         assert fact.domain is not None
         meant = meant_host(fact.name, fact.domain)
         if meant is not None and not exists:
-            return [cure for r in records for cure in in_place_of(r, r._replace(data=meant), True)]
-        if self._is_superfluous(fact) and len({record.owner for record in records}) == 1:
-            remove = [Cure("correct or remove", record, record.owner) for record in records]
+            new = meant
+            return self._targeting(
+                fact.name, lambda old: in_place_of(old, old._replace(data=new), True)
+            )
+        owners = {record.owner for record in self._targets.get(fact.name, ())}
+        if self._is_superfluous(fact) and len(owners) == 1:
+            remove = self._targeting(fact.name, lambda r: [Cure("correct or remove", r, r.owner)])
             return [*remove, *instead(host)]
-        correct = [Cure("correct", record, record.owner) for record in records]
+        correct = self._targeting(fact.name, _correct)
         # There are no hosts in the reverse zones.
         return correct if fact.name.is_subdomain(ARPA) else [*host, *instead(correct)]
 
-    def _targeting(self, name: Name) -> list[ZoneRecord]:
-        """Return the MX records that have a host for their target, as many as fit."""
-        return [*dict.fromkeys(self._targets.get(name, ()))][:MOST_IN_LINE]
+    def _targeting(self, name: Name, mended: Callable[[ZoneRecord], Sequence[Cure]]) -> list[Cure]:
+        """Return what mends the MX records that have a host for their target."""
+        records = dict.fromkeys(self._targets.get(name, ()))
+        return in_short([mended(record) for record in records], f"MX records to {show_name(name)}")
 
     def _is_superfluous(self, fact: MailHost) -> bool:
         """Tell whether the domain has another MX that mail can be brought to."""
@@ -188,24 +191,27 @@ class MxCures:
 
     def _unusable_address(self, fact: MailAddress, _: None) -> list[Cure]:
         hosts = {host.names[-1]: host for host in self._holders.get(fact.address, ())}
-        cures = []
-        for name, host in [*hosts.items()][:MOST_IN_LINE]:
-            if is_nobodys(name):
-                cures += [Cure("correct", r, r.owner) for r in self._targeting(name)]
-                if host.aliases:
-                    own = ZoneRecord(host.names[-2], rdtype_of(fact.address), ADDRESS)
-                    cures += _host_for_alias([own], name)
-                continue
-            others = any(not unusable_as(address) for address in host.all_addresses)
-            action = "remove" if others else "replace by a public address"
-            record = ZoneRecord(name, rdtype_of(fact.address), fact.address)
-            cures.append(Cure(action, record, name))
+        cures = [self._without(fact.address, host) for host in hosts.values()]
         terms = [
             (domain, term)
             for domain, term in self._allowed.get(fact.address, ())
             if not any(_stands_for(term, domain, host) for host in hosts.values())
         ]
-        return [*cures, *(_spf_term(domain, term) for domain, term in terms[:MOST_IN_LINE])]
+        corrected = [[_spf_term(domain, term)] for domain, term in terms]
+        return [
+            *in_short([own for own in cures if own], f"hosts that have {fact.address}"),
+            *in_short(corrected, f"SPF terms that allow {fact.address}"),
+        ]
+
+    def _without(self, address: Address, host: MailHost) -> list[Cure]:
+        """Return what rids a host of an address."""
+        name = host.names[-1]
+        if is_nobodys(name):
+            alias = _host_for_alias(host, name) if host.aliases else []
+            return [*self._targeting(name, _correct), *alias]
+        others = any(not unusable_as(address) for address in host.all_addresses)
+        action = "remove" if others else "replace by a public address"
+        return [Cure(action, ZoneRecord(name, rdtype_of(address), address), name)]
 
 
 def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
@@ -219,13 +225,20 @@ def _no_such_domain(fact: Subject, _: None) -> list[Cure]:
     return [first, Cure("add", ZoneRecord(domain, MX, NAME, 10), domain, instead=True)]
 
 
-def _host_for_alias(own: Sequence[ZoneRecord], target: Name) -> list[Cure]:
-    """Return the cures that make an alias a host with records of its own."""
-    alias = own[0].owner
+def _host_for_alias(host: MailHost, target: Name) -> list[Cure]:
+    """Return the cures that make the alias of a target a host with the addresses that it has."""
+    alias = host.names[host.names.index(target) - 1]
+    usable = [address for address in host.all_addresses if not unusable_as(address)]
+    records = [ZoneRecord(alias, rdtype_of(a), a) for a in usable]
+    records = records or [ZoneRecord(alias, rdtype_of(host.all_addresses[0]), ADDRESS)]
     # Asked about the alias, the servers would speak of its target's zone.
-    cures = [Cure("fix", record, alias.parent()) for record in own]
-    old = ZoneRecord(alias, CNAME, target)
-    return [*cures, Cure("in place of", old, alias.parent())]
+    zone = alias.parent()
+    own = in_short([[Cure("fix", r, zone)] for r in records], f"addresses of {show_name(target)}")
+    return [*own, Cure("in place of", ZoneRecord(alias, CNAME, target), zone)]
+
+
+def _correct(record: ZoneRecord) -> list[Cure]:
+    return [Cure("correct", record, record.owner)]
 
 
 def _stands_for(source: SpfSource, domain: Name, host: MailHost) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Optional, Union
 from dns.rdatatype import CNAME, PTR
 
 from reverse_mx.addresses import has_reverse
-from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, instead
+from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, in_short, instead
 from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, Subject
 from reverse_mx.generic import why_generic
 from reverse_mx.mx_cures import is_good, mx_record
@@ -137,7 +137,8 @@ class PtrCures:
         gone = not any(fact.helo.all_addresses for fact in facts if fact.helo is not None)
         addresses = [address, *(fact.address for fact in facts if gone)]
         usable = filter(has_reverse, dict.fromkeys(addresses))
-        return [_leading(name, a) for a in [*usable][:MOST_IN_LINE]]
+        more = f"addresses of {show_name(name)}, at which it is said in EHLO"
+        return in_short([[_leading(name, a)] for a in usable], more)
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         return self._better(fact)
@@ -223,7 +224,10 @@ class PtrCures:
         receives = all(host.target.role is Role.MX for host in own)
         if receives and other.name is not None and not other.aliases and len(alike) == 1:
             records = map(mx_record, own)
-            return [c for r in records for c in in_place_of(r, r._replace(data=other.name))]
+            return in_short(
+                [in_place_of(r, r._replace(data=other.name)) for r in records],
+                f"MX records to {show_name(own[0].names[0])}",
+            )
         if fact.canonical is not None and is_good(fact.canonical, fact.address):
             owner = fact.iprev.owner
             return [Cure("add", ZoneRecord(owner, PTR, fact.canonical), owner)]
@@ -283,7 +287,9 @@ class PtrCures:
                 if f.helo is None or f.helo_may_lead_back
             ]
             added = [n for n in dict.fromkeys(lacking) if is_good(n, fact.address)]
-            cures += [Cure("add", ZoneRecord(owner, PTR, n), owner) for n in added[:MOST_IN_LINE]]
+            records = [[Cure("add", ZoneRecord(owner, PTR, n), owner)] for n in added]
+            more = f"PTR records of {show_name(owner)}, for the other hosts there"
+            cures += in_short(records, more)
             old = [other for other in fact.iprev.names if other.name not in kept]
             cures += _remove(fact, old, "in place of")
         return cures
@@ -375,12 +381,7 @@ def _in_ehlo(name: Name) -> Cure:
 
 def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove") -> list[Cure]:
     owner = fact.iprev.owner
-    cures = [
-        Cure(action, ZoneRecord(owner, PTR, name.name), owner) for name in names[:MOST_IN_LINE]
-    ]
-    if len(names) > MOST_IN_LINE:
-        more = f"{len(names) - MOST_IN_LINE} more PTR records of {show_name(owner)}"
-        kept = [show_name(name.name) for name in fact.iprev.names if name not in names]
-        but = f", all but {in_line(kept, ', ')}" if kept else ""
-        cures.append(Cure(action, more + but, owner))
-    return cures
+    kept = [show_name(name.name) for name in fact.iprev.names if name not in names]
+    but = f", all but {in_line(kept, ', ')}" if kept else ""
+    cures = [[Cure(action, ZoneRecord(owner, PTR, name.name), owner)] for name in names]
+    return in_short(cures, f"PTR records of {show_name(owner)}{but}")

@@ -83,6 +83,7 @@ ARGUMENTS = [[], [], [], ["-4"], ["-6"], ["--spf"], ["--spf"], ["--spf"]]
 
 RECORD = re.compile(r"([a-z0-9 ,]+): (\S*\.) (A|AAAA|MX|PTR|CNAME|TXT) (.+)")
 MORE = re.compile(r"[a-z ]+: \d+ more PTR records of (\S+?)(?:, all but (.*))?")
+MORE_MX = re.compile(r"([a-z ,]+): \d+ more MX records to (\S+)")
 SAY = re.compile(r"fix: have the host say (\S+) in EHLO")
 ACTION = re.compile(r"(fix|add|remove|correct|replace|in place of)[^:]*: ")
 _PLACES = {"MX": "10 NAME-OF-THE-HOST.", "CNAME": "NAME-OF-THE-HOST."}
@@ -283,6 +284,19 @@ class Patient:
             for (of, equals, old), is_one in zip(pairs, meant)
         ]
 
+    def correct(self, target: str, action: str) -> None:
+        """Mend the MX records that are left which lead to a target."""
+        left = [
+            (owner, record)
+            for (owner, rdtype), records in self.zone.items()
+            for record in records
+            if rdtype == "MX" and same(record.split()[1]) == same(target)
+        ]
+        for owner, record in left:
+            self.remove(owner, "MX", record)
+            if not action.startswith(REMOVES):
+                self.add(owner, "MX", f"{record.split()[0]} {self.host()}")
+
     def take(self, advised: Advised, way: list[str]) -> bool:
         """Apply what is said to be done about a problem; return whether that is anything."""
         taken = False
@@ -294,6 +308,10 @@ class Patient:
                 kept = [*map(absolute, (more[2] or ".").split(", "))]
                 kept += [data for data in self.zone[key] if (*key, data) in self._added]
                 self.zone[key] = [data for data in self.zone[key] if data in kept]
+            if more_mx := MORE_MX.fullmatch(line):
+                self.correct(absolute(more_mx[2]), more_mx[1])
+                taken = True
+                continue
             if say:
                 self.say(advised, say[1])
                 taken = True
