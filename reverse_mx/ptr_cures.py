@@ -95,9 +95,16 @@ class PtrCures:
         said = [
             helo.names[0]
             for helo in self._helos(fact)
-            if helo.names[0] == helo.names[-1] and is_good(helo.names[0], fact.address)
+            if helo.names[0] == helo.names[-1] and self._suits(helo.names[0], helo.names[0])
         ]
         return [*dict.fromkeys([*([best] if best is not None else []), *said])]
+
+    def _suits(self, name: Name, said: Name) -> bool:
+        """Tell whether all addresses at which a name is said in EHLO may well have this one.
+
+        If it spells one of them it is generic there, and so no name to give to the others.
+        """
+        return all(is_good(name, fact.address) for fact in self._saying[said])
 
     def _helos(self, fact: MailAddress) -> list[MailHost]:
         """Return the names that are said in EHLO at an address, but those of another address."""
@@ -263,7 +270,7 @@ class PtrCures:
         said, name, owner = fact.helo.names[0], fact.helo.names[-1], fact.iprev.owner
         leads_back = fact.helo_may_lead_back
         alias = name != said
-        if not is_good(name, fact.address) or (alias and not leads_back and not _is_free(fact)):
+        if not self._suits(name, said) or (alias and not leads_back and not _is_free(fact)):
             return []
         if self._apart(fact):
             return []  # others would be given the name, too
