@@ -84,7 +84,8 @@ class SpfWalk:
         self._answers: list[Answer] = []
         # Without values these are sets that keep their order.
         self._left_out: dict[SpfLeftOut, None] = {}
-        self._errors: dict[SpfError, None] = {}
+        # By what is at fault, and how.
+        self._errors: dict[tuple[object, SpfError], SpfError] = {}
         self._ahead = 0
         self._asked = 0
         # A receiver counts those in the sender's family only.
@@ -104,7 +105,7 @@ class SpfWalk:
             tuple((_address(span), source) for span, source in sorted(singles)),
             tuple(dict.fromkeys(part for part in spans.values() if isinstance(part, SpfLarge))),
             tuple(self._left_out),
-            (*self._errors, *self._void_errors()),
+            (*self._errors.values(), *self._void_errors()),
             self._further,
             costs,
         )
@@ -282,7 +283,12 @@ class SpfWalk:
                     self._voids[family].append(answer.question)
 
     def _error(self, error: SpfError) -> None:
-        self._errors[error] = None
+        """Remember an error, once of each record that is at fault, whatever leads to that."""
+        leads_on = error.fault in (SpfFault.NO_RECORD, SpfFault.LOOP)
+        # Of a term that leads to none, or back, it is the record that has it.
+        owners = (self._domain, *(owner for _, owner in error.chain))
+        at_fault = (owners[-2], *error.chain[-1:]) if leads_on and error.chain else owners[-1:]
+        self._errors.setdefault((at_fault, error._replace(chain=())), error)
 
     def _void_errors(self) -> Iterator[SpfError]:
         """Yield an error for the void lookups if a sender that the record is for meets it (4.6.4).

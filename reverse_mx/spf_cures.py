@@ -63,8 +63,16 @@ class SpfStep(NamedTuple):
 
 
 def spf_steps(facts: SpfFacts, error: SpfError) -> list[SpfStep]:
-    """Return the ways to mend an error, the best first."""
-    return _STEPS[error.fault](facts, error)
+    """Return the ways to mend an error, the best first.
+
+    Several records may lead to a name that has none: that is one fault, mended in each of them.
+    """
+    errors = [error]
+    if error.fault in (SpfFault.NO_RECORD, SpfFault.LOOP):
+        alike = (error.fault, error.chain[-1:])
+        errors = [e for e in facts.errors if (e.fault, e.chain[-1:]) == alike]
+    steps = (step for each in errors for step in _STEPS[error.fault](facts, each))
+    return [*dict.fromkeys(steps)]
 
 
 def _owners(facts: SpfFacts, error: SpfError) -> list[Name]:

@@ -191,13 +191,9 @@ class Advised(NamedTuple):
         return self.finding, self.subject
 
     @property
-    def exactly(self) -> tuple[str, ...]:
-        """What of an address's is wrong: as whose, and which name; each error of an SPF record.
-
-        Two records may lead to one that is at fault, and each is mended for itself.
-        """
-        owner = [m[2] for m in map(RECORD.match, self.lines) if m and m[3] == "TXT"]
-        return self.finding, re.split(r" has (?:\d+ )?PTR | in EHLO", self.text)[0], *owner
+    def exactly(self) -> tuple[str, str]:
+        """What of an address's is wrong: as whose, and which name; each error of an SPF record."""
+        return self.finding, re.split(r" has (?:\d+ )?PTR | in EHLO", self.text)[0]
 
 
 def problems(made: Made) -> tuple[list[Advised], set[str]]:
