@@ -243,7 +243,8 @@ class PtrCures:
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.helo is not None
         if not has_reverse(fact.address):
-            return []  # no name is to lead there
+            # No name is to lead there. One of a host's is mended as that; others were given.
+            return [Cure("fix", _SEEN, None)] if fact.host is None else []
         said, name = fact.helo.names[0], fact.helo.names[-1]
         others = [f for f in self._facts[fact.address] if f.expected[:1] != (said,)]
         nameless = [
@@ -334,6 +335,8 @@ class PtrCures:
 
 
 _ROUTER = "a router's resolver, or a split view, gives such names: -s asks another"
+
+_SEEN = "give --sender the address that receivers see"
 
 _OWN_NAME = "give the host a name of its own, in its address and PTR records and in EHLO"
 
