@@ -226,17 +226,10 @@ class LoadedIcinga(Icinga):
 
     def cpu(self) -> Cpu:
         """What was spent so far."""
-        plugin, icinga = 0, 0
-        for number, line in self.processes().items():
-            if "/icinga2 " in line.partition(" -")[0] + " ":
-                _, _, stat = Path(f"/proc/{number}/stat").read_text().rpartition(")")
-                user, system, childrens_user, childrens_system = map(int, stat.split()[11:15])
-                icinga += user + system
-                plugin += childrens_user + childrens_system
+        icinga, plugin = self.spent()
         fields = Path("/proc/stat").read_text().split()
         machine = sum(int(field) for field in fields[1:4] + fields[6:8])  # without idle and iowait
-        ticks = os.sysconf("SC_CLK_TCK")
-        return Cpu(plugin / ticks, icinga / ticks, machine / ticks, time.monotonic())
+        return Cpu(plugin, icinga, machine / os.sysconf("SC_CLK_TCK"), time.monotonic())
 
     def first_checks(self) -> Load:
         """What follows a start: Icinga has all checked within a minute, or an interval if less."""
