@@ -246,3 +246,12 @@ def test_an_agent_checks_for_whichever_satellite_is_there(story: Story) -> None:
             "REVERSE_MX CRITICAL - example.net: the domain does not exist (NXDOMAIN)"
             " [no-such-domain]"
         )
+
+
+def test_what_a_feeder_gives_a_satellite_is_the_masters(nodes: Nodes, story: Story) -> None:
+    """As docs/scale.md has it, for more domains than one machine can do."""
+    assert story.killed
+    service, text = f"mail-domains!reverse-mx-{DOMAINS[0]}", "REVERSE_MX WARNING - fed"
+    result = {"type": "Service", "service": service, "exit_status": 1, "plugin_output": text}
+    nodes.others[SURVIVOR].ask("actions/process-check-result", result)
+    wait_for(lambda: checks(nodes.master)[service].status == text, "the master lacks it")

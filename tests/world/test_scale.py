@@ -21,6 +21,7 @@ def figures() -> scale.Figures:
         multiples=(20, 40),
         limits=(1,),
         runs=2,
+        domains_fed=(20,),
     )
 
 
@@ -49,6 +50,13 @@ def test_cpu_that_icinga_saw_is_what_the_plugin_takes(figures: scale.Figures) ->
     assert 0.5 < figures.steady.cpu.plugin / len(figures.steady.checks) / alone < 2
     assert figures.steady.cpu.plugin + figures.steady.cpu.icinga <= figures.steady.cpu.machine
     assert figures.costs["installed with pip", 50] < 50 / 2 * alone
+
+
+def test_feeder_costs_less_a_domain_than_a_check_of_one(figures: scale.Figures) -> None:
+    (fed,) = figures.fed
+    assert fed.domains == 20
+    assert 0 < fed.each < figures.costs["installed with pip", 1] / 2
+    assert 0 < fed.icinga < fed.feeder
 
 
 def test_document_has_the_tables_that_are_made(figures: scale.Figures) -> None:
