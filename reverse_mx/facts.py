@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from dns.rdatatype import MX, TXT
 
+from reverse_mx.addresses import behind_translation
 from reverse_mx.answer import Answer, Edge
 from reverse_mx.names import ROOT, Address, Name, is_related, rdtype_of, reverse_name
 from reverse_mx.smtp_reply import Greeting
@@ -135,10 +136,15 @@ class MailAddress(Value):
 
     @property
     def helo_may_lead_back(self) -> bool:
-        """Whether the name in EHLO resolves to the address, for all that is known of its family."""
+        """Whether the name in EHLO resolves to the address, for all that is known of its family.
+
+        What receivers see of a translated one is the IPv4 address behind it (RFC 6052).
+        """
         assert self.helo is not None
-        family = [a for a in self.helo.answers if a.question.rdtype == rdtype_of(self.address)]
-        return not family or any(a.unknown or self.address in a.addresses for a in family)
+        seen = behind_translation(self.address)
+        family = [a for a in self.helo.answers if a.question.rdtype == rdtype_of(seen)]
+        leads = {self.address, seen}.intersection(self.helo.all_addresses)
+        return bool(leads) or not family or any(a.unknown for a in family)
 
     @property
     def mismatched(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Optional, Union
 
 from dns.rdatatype import CNAME, PTR
 
-from reverse_mx.addresses import has_reverse
+from reverse_mx.addresses import has_reverse, unusable_as
 from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, in_short, instead
 from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, Subject
 from reverse_mx.generic import why_generic
@@ -243,8 +243,9 @@ class PtrCures:
     def _helo_mismatch(self, fact: MailAddress, _: None) -> list[Cure]:
         assert fact.helo is not None
         if not has_reverse(fact.address):
-            # No name is to lead there. One of a host's is mended as that; others were given.
-            return [Cure("fix", _SEEN, None)] if fact.host is None else []
+            # No name is to lead there; one that a host has and cannot use is mended as that.
+            given = fact.host is None or not unusable_as(fact.address)
+            return [Cure("fix", _SEEN, None)] * given
         said, name = fact.helo.names[0], fact.helo.names[-1]
         others = [f for f in self._facts[fact.address] if f.expected[:1] != (said,)]
         nameless = [
