@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Container, Sequence
-from typing import NamedTuple, Optional, Union
+from collections.abc import Callable, Container, Sequence
+from typing import Any, NamedTuple, Optional, Union
 
 from dns.rdatatype import MX, PTR, TXT, RdataType
 
@@ -116,6 +116,9 @@ class Cure(NamedTuple):
             return Change.REPLACE
         return _CHANGES.get(self.action, Change.CORRECT)
 
+
+# Makes the cures of a finding, from the fact and what of it is found.
+Maker = Callable[[Any, Any], list[Cure]]
 
 # What the action says of a record; of any other the record is one that is to be mended.
 _CHANGES = {

@@ -6,12 +6,11 @@ one that it mends. So it is made in view of all that a run found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from dns.rdatatype import TXT
 
-from reverse_mx.cure import Cure, ZoneRecord
+from reverse_mx.cure import Cure, Maker, ZoneRecord
 from reverse_mx.facts import SpfFacts, Subject
 from reverse_mx.findings import Problem
 from reverse_mx.mx_cures import MxCures, hosts_by_address
@@ -34,7 +33,7 @@ class Cures:
     def __init__(self, subjects: Iterable[Subject]) -> None:
         subjects = list(subjects)
         holders = hosts_by_address(subjects)
-        self._makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
+        self._makers: dict[str, Maker] = {
             **MxCures(subjects, holders).makers,
             **PtrCures(subjects, holders).makers,
             "inconsistent-ptr": inconsistent,

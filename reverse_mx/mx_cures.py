@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
 
 from dns.rdatatype import CNAME, MX, PTR
 
 from reverse_mx.addresses import has_reverse, unusable_as
 from reverse_mx.answer import Outcome
-from reverse_mx.cure import ADDRESS, NAME, Cure, ZoneRecord, in_place_of, in_short, instead
+from reverse_mx.cure import ADDRESS, NAME, Cure, Maker, ZoneRecord, in_place_of, in_short, instead
 from reverse_mx.facts import Iprev, MailAddress, MailHost, Role, Subject
 from reverse_mx.generic import why_generic
 from reverse_mx.names import (
@@ -64,7 +64,7 @@ class MxCures:
                 for address in host.target.given:
                     self._allowed.setdefault(address, {})[host.domain, host.target.term] = None
             self._iprevs.update((address.address, address.iprev) for address in host.addresses)
-        self.makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
+        self.makers: dict[str, Maker] = {
             "no-such-domain": _no_such_domain,
             "implicit-mx": self._implicit_mx,
             "null-mx": _null_mx,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional, Union
+from collections.abc import Mapping, Sequence
+from typing import Optional, Union
 
 from dns.rdatatype import CNAME, PTR
 
 from reverse_mx.addresses import has_reverse, unusable_as
-from reverse_mx.cure import NAME, Cure, Greet, ZoneRecord, in_place_of, in_short, instead
+from reverse_mx.cure import NAME, Cure, Greet, Maker, ZoneRecord, in_place_of, in_short, instead
 from reverse_mx.facts import MailAddress, MailHost, PtrName, Role, Subject
 from reverse_mx.generic import why_generic
 from reverse_mx.mx_cures import is_good, mx_record
@@ -38,15 +38,20 @@ class PtrCures:
             if fact.helo is not None:
                 self._senders.setdefault(_sender(fact), []).append(fact)
                 self._saying.setdefault(fact.helo.names[0], []).append(fact)
-        self.makers: dict[str, Callable[[Any, Any], list[Cure]]] = {
-            "missing-ptr": self._unless_apart(self._missing_ptr),
-            "unconfirmed-ptr": self._unless_apart(self._unconfirmed_ptr),
-            "invalid-ptr": self._unless_apart(self._invalid_ptr),
-            "mixed-ptr": self._unless_apart(self._mixed_ptr),
-            "name-mismatch": self._unless_apart(self._name_mismatch),
+        # Of the records where they are: at the reverse name, or behind an alias that is to stay.
+        in_place: dict[str, Maker] = {
+            "missing-ptr": self._missing_ptr,
+            "unconfirmed-ptr": self._unconfirmed_ptr,
+            "invalid-ptr": self._invalid_ptr,
+            "mixed-ptr": self._mixed_ptr,
+            "name-mismatch": self._name_mismatch,
+            "underscore-ptr": self._unwanted_ptr,
+            "generic-ptr": self._unwanted_ptr,
+        }
+        self.makers: dict[str, Maker] = {
+            **{finding: self._unless_apart(maker) for finding, maker in in_place.items()},
+            # What is said is changed where the record is not.
             "helo-mismatch": self._helo_mismatch,
-            "underscore-ptr": self._unless_apart(self._unwanted_ptr),
-            "generic-ptr": self._unless_apart(self._unwanted_ptr),
             "banner-mismatch": self._banner_mismatch,
         }
 
@@ -61,7 +66,7 @@ class PtrCures:
         ]
         return next((name for name in names if is_good(name, fact.address)), None)
 
-    def _unless_apart(self, maker: Callable[[Any, Any], list[Cure]]) -> Callable[..., list[Cure]]:
+    def _unless_apart(self, maker: Maker) -> Maker:
         """Return what makes the cures of a finding where the reverse name is to stay an alias."""
         return lambda fact, about: self._apart(fact) or maker(fact, about)
 
@@ -145,7 +150,8 @@ class PtrCures:
         addresses = [address, *(fact.address for fact in facts if gone)]
         usable = filter(has_reverse, dict.fromkeys(addresses))
         more = f"addresses of {show_name(name)}, at which it is said in EHLO"
-        return in_short([[_leading(name, a)] for a in usable], more)
+        records = [ZoneRecord(name, rdtype_of(a), a) for a in usable]
+        return in_short([[Cure("add", record, name)] for record in records], more)
 
     def _missing_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         return self._better(fact)
@@ -379,10 +385,6 @@ def _given(
     """Return what gives the owner of PTR records these, the first of them by an action."""
     records = (ZoneRecord(owner, PTR, name) for name in names)
     return [Cure("add" if n else action, record, zone) for n, record in enumerate(records)]
-
-
-def _leading(name: Name, address: Address) -> Cure:
-    return Cure("add", ZoneRecord(name, rdtype_of(address), address), name)
 
 
 def _in_ehlo(name: Name) -> Cure:
