@@ -190,7 +190,8 @@ class PtrCures:
         kept = [n for n in own if n.forward is not None and n.forward.missing]
         others = [name for name in fact.iprev.refuted if name not in kept]
         own_name = [Cure("fix", _OWN_NAME, None)]
-        better = [self._say(fact, n.name)[:1] or own_name for n in said if n not in kept]
+        named = len({f.helo.name for f in self._facts[fact.address] if f.helo is not None}) > 1
+        better = [self._say(fact, n.name, named)[:1] or own_name for n in said if n not in kept]
         say = dict.fromkeys(itertools.chain(*better))
         back = [cure for n in kept for cure in self._lead_back(n.name, n.name, fact.address)]
         return [*say, *back, *_remove(fact, others)]
@@ -212,15 +213,18 @@ class PtrCures:
         others = [name for name in fact.iprev.names if not self._is_claimed(name.name, fact)]
         return [*wanted, *_remove(fact, others, "in place of")]
 
-    def _say(self, fact: MailAddress, said: Name) -> list[Cure]:
-        """Return what could be said in EHLO in place of a name that is said at an address."""
+    def _say(self, fact: MailAddress, said: Name, named: bool = False) -> list[Cure]:
+        """Return what could be said in EHLO in place of a name that is said at an address.
+
+        ``named`` is whether it takes that name to tell which host there is meant.
+        """
         names = [name.name for name in fact.iprev.names if name.confirms(fact.address)]
         names.sort(key=lambda name: not is_good(name, fact.address))
         here = (f for f in self._facts.get(fact.address, ()) if f.helo and f.helo.name == said)
         for other in (other for f in here for other in self._senders[_sender(f)]):
             sound = {name.name for name in other.iprev.names if name.confirms(other.address)}
             names = [name for name in names if name in sound]
-        return [_in_ehlo(name) for name in names]
+        return [_in_ehlo(name, said if named else None) for name in names]
 
     def _fits_without(self, fact: MailAddress, old: Name, new: Sequence[Name]) -> bool:
         """Tell whether everybody whom a PTR name fits is left one after a change of them."""
@@ -387,9 +391,10 @@ def _given(
     return [Cure("add" if n else action, record, zone) for n, record in enumerate(records)]
 
 
-def _in_ehlo(name: Name) -> Cure:
+def _in_ehlo(name: Name, said: Optional[Name] = None) -> Cure:
     # Postfix: smtp_helo_name; Exim: helo_data of the transport.
-    return Cure("fix", f"have the host say {show_name(name)} in EHLO", None)
+    host = "the host" if said is None else f"the host that says {show_name(said)}"
+    return Cure("fix", f"have {host} say {show_name(name)} in EHLO", None)
 
 
 def _remove(fact: MailAddress, names: Sequence[PtrName], action: str = "remove") -> list[Cure]:

@@ -92,7 +92,7 @@ RECORD = re.compile(r"([a-z0-9 ,]+): (\S*\.) (A|AAAA|MX|PTR|CNAME|TXT) (.+)")
 MORE = re.compile(r"[a-z ]+: \d+ more PTR records of (\S+?)(?:, all but (.*))?")
 MORE_MX = re.compile(r"([a-z ,]+): \d+ more MX records to (\S+)")
 RELOAD = re.compile(r"fix: .*\bthe zone (?:\S+ \()?([^ )]+)\)? (?:loaded|on) ")
-SAY = re.compile(r"fix: have the host say (\S+) in EHLO")
+SAY = re.compile(r"fix: have the host (?:that says (\S+) )?say (\S+) in EHLO")
 ACTION = re.compile(r"(fix|add|remove|correct|replace|in place of)[^:]*: ")
 _PLACES = {"MX": "10 NAME-OF-THE-HOST.", "CNAME": "NAME-OF-THE-HOST."}
 REMOVES = ("remove", "in place of", "correct or remove")
@@ -324,14 +324,15 @@ class Patient:
         self.add(name, "AAAA" if ":" in address else "A", address or self.address(name))
         return name
 
-    def say(self, advised: Advised, name: str) -> None:
-        """Have senders at the address of a problem say another name in EHLO."""
+    def say(self, advised: Advised, name: str, said: str) -> None:
+        """Have senders at the address of a problem, who say one name in EHLO, say another."""
         address = ipaddress.ip_address(advised.subject.split()[-1])
-        said = re.search(r" says (?:\S+ \()?([^ )]+)\)? in EHLO", advised.text)
+        named = re.search(r" says (?:\S+ \()?([^ )]+)\)? in EHLO", advised.text)
+        said = named[1] if named else said
 
         def is_meant(of: str, old: str) -> bool:
             old_fits = address in addresses_of(absolute(old), self.zone)
-            right = old == said[1] if said else not old_fits
+            right = old.lower() == said.lower() if said else not old_fits
             return right and address in addresses_of(of, self.zone)
 
         pairs = [sender.partition("=") for sender in self.senders]
@@ -375,11 +376,11 @@ class Patient:
                 taken = True
                 continue
             if say:
-                self.say(advised, say[1])
+                self.say(advised, say[2], say[1])
                 taken = True
             if record is None:
                 # What a host is named by other records than those below is in words.
-                by_name = ("name-mismatch", "generic-ptr", "underscore-ptr")
+                by_name = ("name-mismatch", "generic-ptr", "underscore-ptr", "mixed-ptr")
                 unnamed = line.startswith("first") and advised.finding in by_name
                 if unnamed or (ACTION.match(line) and not more and not say):
                     return False
