@@ -147,6 +147,18 @@ class MailAddress(Value):
         return bool(leads) or not family or any(a.unknown for a in family)
 
     @property
+    def helo_was_asked(self) -> bool:
+        """Whether the name in EHLO was looked up in the family of the address."""
+        assert self.helo is not None
+        return rdtype_of(self.address) in {a.question.rdtype for a in self.helo.answers}
+
+    @property
+    def helo_is_free(self) -> bool:
+        """Whether the name in EHLO is no other host's either, as it leads nowhere."""
+        assert self.helo is not None
+        return self.helo_was_asked and all(answer.missing for answer in self.helo.answers)
+
+    @property
     def mismatched(self) -> bool:
         names = {name.name for name in self.iprev.names}
         fits = not self.expected or not names.isdisjoint(self.expected)

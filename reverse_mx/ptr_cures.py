@@ -115,7 +115,7 @@ class PtrCures:
         """Return the names that are said in EHLO at an address, but those of another address."""
         here = self._facts.get(fact.address, ())
         return [
-            f.helo for f in here if f.helo is not None and (f.helo_may_lead_back or _is_free(f))
+            f.helo for f in here if f.helo is not None and (f.helo_may_lead_back or f.helo_is_free)
         ]
 
     def _is_claimed(self, name: Name, fact: MailAddress) -> bool:
@@ -282,7 +282,7 @@ class PtrCures:
         said, name, owner = fact.helo.names[0], fact.helo.names[-1], fact.iprev.owner
         leads_back = fact.helo_may_lead_back
         alias = name != said
-        if not self._suits(name, said) or (alias and not leads_back and not _is_free(fact)):
+        if not self._suits(name, said) or (alias and not leads_back and not fact.helo_is_free):
             return []
         if self._apart(fact):
             return []  # others would be given the name, too
@@ -291,7 +291,7 @@ class PtrCures:
             return []
         # It is to be the name of the host itself (RFC 5321, 2.3.5).
         cures = [_in_ehlo(name)] if alias else []
-        if not leads_back or not _was_asked(fact):
+        if not leads_back or not fact.helo_was_asked:
             cures += self._lead_back(said, name, fact.address)
         names = {other.name for other in fact.iprev.names}
         if name not in names:
@@ -369,18 +369,6 @@ def _sender(fact: MailAddress) -> tuple[object, Name]:
     """Return who says which name in EHLO."""
     assert fact.helo is not None
     return fact.host or fact.address, fact.helo.names[0]
-
-
-def _is_free(fact: MailAddress) -> bool:
-    """Tell whether what is said in EHLO is no other host's either, as it leads nowhere."""
-    assert fact.helo is not None
-    return _was_asked(fact) and all(answer.missing for answer in fact.helo.answers)
-
-
-def _was_asked(fact: MailAddress) -> bool:
-    """Tell whether what is said in EHLO was looked up in the family of the address."""
-    assert fact.helo is not None
-    return rdtype_of(fact.address) in {a.question.rdtype for a in fact.helo.answers}
 
 
 def _given(
