@@ -523,7 +523,8 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
             from reverse_mx.advice import Advisor
             from reverse_mx.advice_wording import AdviceWording
 
-            return Advisor(lines, lookups, zone_servers, AdviceWording(idn), deadline)
+            wording = AdviceWording(idn, options.system)
+            return Advisor(lines, lookups, zone_servers, wording, deadline)
 
         measures = [
             nagiosplugin.ScalarContext("time"),
@@ -562,7 +563,7 @@ def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
         from reverse_mx.advice_wording import AdviceWording
         from reverse_mx.document import Results, settings
 
-        results = Results(sentences, AdviceWording(idn))
+        results = Results(sentences, AdviceWording(idn, options.system))
         for part in walked.parts():
             own_counsel = counsel.anew()
             own_check = complete(Check(part), lambda *_: None, own_counsel)

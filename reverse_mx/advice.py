@@ -177,13 +177,16 @@ class Advisor:
         left = possible(wanted, barred, problem.finding != "helo-mismatch")
         cures = tuple(map(self._known, left))
         unheard = isinstance(problem.about, Edge) and not self._heard
+        opinion = _UNHEARD if unheard else self._opinion(problem)
+        # What this host's own resolver does is not known of those of others.
+        near = opinion is not None and opinion.cause.is_near
         return Advice(
             newer,
             cures,
             tuple(map(self._zone_of, cures)),
             tuple(dict.fromkeys(map(self._barrier, barred))),
-            _UNHEARD if unheard else self._opinion(problem),
-            () if unheard else self._receivers.reactions(problem),
+            opinion,
+            () if near else self._receivers.reactions(problem),
         )
 
     def lines(self, problem: Problem) -> Iterator[AdviceLine]:

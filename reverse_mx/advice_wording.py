@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Optional
+
+import dns.rcode
 
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
 from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
 from reverse_mx.findings import DELIVERS, RETURNS, Reaction
 from reverse_mx.message import ExtendedError
-from reverse_mx.names import is_registrys, mailbox_of
+from reverse_mx.names import ROOT, Name, is_registrys, mailbox_of
 from reverse_mx.spf_cures import SpfAdvice, SpfStep
-from reverse_mx.text import in_line, show_name, show_octets
+from reverse_mx.text import in_line, show_name, show_octets, wrap
 from reverse_mx.wording import Wording, in_words, show_term
 from reverse_mx.wording import remarks as show_remarks
-from reverse_mx.zone_facts import Zone
+from reverse_mx.zone_facts import ServerAnswer, Zone, ZoneAnswers
+
+# So many lines of what mends it are seen at once, below what is wrong and why.
+LINES_OF_CURE = 2
 
 
 class AdviceWording(Wording):
     """Words for what to do, beside those for the facts that it rests on."""
+
+    def __init__(self, idn: bool, system: bool) -> None:
+        """``system`` is whether the resolvers are the system's, as none was given."""
+        super().__init__(idn)
+        self._where = "in /etc/resolv.conf of this host, or with -s" if system else "with -s"
 
     def newer(self, newer: Newer) -> str:
         """Return that something is mended already, and how long a resolver does not know."""
@@ -103,7 +114,9 @@ class AdviceWording(Wording):
         if opinion.cause is Cause.UNKNOWN:
             excluded = ", ".join(_EXCLUDED[part] for part in opinion.excluded)
             return f"not found{'; excluded: ' * bool(excluded)}{excluded}"
-        return _CAUSES[opinion.cause].format(**self._of_zone(opinion))
+        alike = opinion.cause is Cause.USELESS_SERVERS and opinion.rcode is not None
+        said = _CAUSES[Cause.FAILING_SERVERS if alike else opinion.cause]
+        return said.format(**self._of_zone(opinion))
 
     def evidence(self, opinion: Opinion) -> str:
         """Return what a cause rests on, where it is too long to be said before what mends it."""
@@ -117,34 +130,56 @@ class AdviceWording(Wording):
 
     def asks(self, opinion: Opinion) -> str:
         """Return who is to be asked about a failed lookup, "" if it is known what mends it."""
-        return _ASKS.get(opinion.cause, "")
+        return _ASKS.get(opinion.cause, "").format(where=self._where)
 
     def mends(self, opinion: Opinion) -> str:
-        """Return who mends what is behind a failed lookup, and how, "" if that is not known."""
+        """Return who mends what is behind a failed lookup, and how, "" if that is not known.
+
+        It names as many servers, and their addresses, as fit into two lines.
+        """
         said = _MENDS.get(opinion.cause, "")
         if opinion.cause in (Cause.BOGUS, Cause.BOGUS_SAYS_RESOLVER):
             codes = (remark.code for remark in opinion.remarks if remark.code in _SIGNATURES)
             said = _SIGNATURES[next(codes, DNSSEC_BOGUS)]
-        return said.format(**self._of_zone(opinion))
+        if opinion.cause is Cause.NO_GLUE and not _is_glued(opinion.asked[-1]):
+            said = _NO_ADDRESS
+        answers = opinion.asked[-1].answers if opinion.asked else ()
+        of_zone = self._of_zone(opinion)
+        ways = [said.format(**of_zone, servers=servers) for servers in self._servers(answers)]
+        fitting = (way for way in ways if len(wrap(f"fix: {way}", "  ", "  ")) <= LINES_OF_CURE)
+        return next(fitting, ways[-1])
+
+    def _servers(self, answers: Sequence[ServerAnswer]) -> Iterator[str]:
+        """Yield name servers, all of them with their addresses first, then ever less."""
+        full = [self.server(answer) for answer in answers]
+        names = [*dict.fromkeys(self.name(answer.server) for answer in answers)]
+        for most in (len(full), 2, 1):
+            for shown in (full, names):
+                more = len(shown) - most
+                yield _listed([*shown[:most], *[f"{more} more"] * (more > 0)])
 
     def _of_zone(self, opinion: Opinion) -> dict[str, str]:
         """Return what there is to say of the zone that a lookup failed in."""
+        known = {"where": self._where}
         if not opinion.asked:
-            return {"zone": "the zone", "owner": "the owner of the zone", "parent": "its parent"}
+            return {**known, "zone": "the zone", "owner": "the zone's owner", "parent": _PARENT}
         asked = opinion.asked[-1]
         zone, parent = asked.zone, asked.zone.parent
+        if zone.name != ROOT and is_registrys(zone.name.parent()):
+            parent = zone.name.parent()
         contact = contact_of(zone)
         contact = f" ({contact})" * bool(contact)
-        more = len(asked.answers) - 1
         return {
+            **known,
             "zone": self.name(zone.name),
             "owner": f"the owner of {self.name(zone.name)}{contact}",
-            "keeper": f"its owner{contact}",
-            "holder": "its registrar" if parent and is_registrys(parent) else f"its owner{contact}",
-            "parent": self.name(parent) if parent is not None else "its parent",
+            "holder": _holder(parent, contact),
+            "parent": self.name(parent) if parent is not None else _PARENT,
             "alias": self.name(opinion.names[-2:][0]),
-            "first": self.server(asked.answers[0]) + (f" and {more} more" if more else ""),
             "server": show_name(asked.answers[0].server),
+            "them": "them" if len({answer.server for answer in asked.answers}) > 1 else "it",
+            "glue": " and glue" * _is_glued(asked),
+            "rcode": dns.rcode.to_text(dns.rcode.Rcode.make(opinion.rcode or 0)),
         }
 
 
@@ -182,58 +217,84 @@ _CAUSES = {
     Cause.TOO_MANY: "not looked for, as too much was to be looked up",
     Cause.SILENT_RESOLVER: "no resolver answers: is it right, running, reachable?",
     Cause.WITHHELD: "the resolver keeps the answer back, by a list of its own",
-    Cause.REFUSES: "the resolver refuses this host",
-    Cause.NO_RESOLVER: "what was asked is no resolver, but serves its own zones only",
-    Cause.NO_TCP: "the answer does not fit into a datagram, and TCP port 53 of the resolver does"
-    " not get through",
+    Cause.REFUSES: "the resolver refuses this monitoring host",
+    Cause.NO_RESOLVER: "the server asked is no resolver: it serves its own zones only",
+    Cause.NO_TCP: "the answer does not fit into a datagram, and TCP does not get through to the"
+    " resolver",
+    Cause.TCP_REFUSED: "the answer does not fit into a datagram, and the resolver refuses TCP",
     Cause.CUT_OFF: "the resolver cannot resolve the root either, so it is cut off from the"
     " Internet",
-    Cause.BLOCKED: "not found; port 53 does not get out from here, so no name server can be asked"
-    " itself",
+    Cause.BLOCKED: "not found; port 53 does not get out from this monitoring host, so no name"
+    " server can be asked itself",
     Cause.NO_GLUE: "no address is known of any name server of {zone}",
     Cause.ALIAS_CIRCLE: "the aliases lead in a circle, or too far",
     Cause.BOGUS: "DNSSEC validation fails",
     Cause.BOGUS_SAYS_RESOLVER: "DNSSEC validation fails, says the resolver",
     Cause.RESOLVER: "the name servers that answer agree, so the trouble is the resolver's",
-    Cause.SILENT_SERVERS: "others answer, but no name server of {zone}",
-    Cause.FAILING_SERVERS: "expired copies, or the like (SERVFAIL), on all servers of {zone}",
-    Cause.USELESS_SERVERS: "no name server that it is delegated to serves {zone}",
+    Cause.SILENT_SERVERS: "other name servers answer, but none of {zone}",
+    Cause.FAILING_SERVERS: "all its name servers answer {rcode} for {zone}",
+    Cause.USELESS_SERVERS: "none of its name servers serves {zone}",
 }
 
 _ASKS = {
-    Cause.SILENT_RESOLVER: "whoever runs it; -s or /etc/resolv.conf names another",
+    Cause.SILENT_RESOLVER: "whoever runs the resolver; or name another {where}",
     **dict.fromkeys(
         (Cause.UNKNOWN, Cause.BLOCKED), "whoever runs the resolver, whose log may tell more"
     ),
 }
 
+# Who does what, with which record: servers first, as that is quicker than a registry.
 _MENDS = {
-    Cause.WITHHELD: "whoever runs it takes the name off the list, or -s names another",
-    Cause.REFUSES: "whoever runs it lets this host ask (access list), or -s names another",
-    Cause.NO_RESOLVER: "-s or /etc/resolv.conf names a resolver",
+    Cause.WITHHELD: "whoever runs the resolver takes the name off its list; or name another"
+    " {where}",
+    Cause.REFUSES: "whoever runs the resolver lets this host ask (access list); or name another"
+    " {where}",
+    Cause.NO_RESOLVER: "name a resolver {where}",
     Cause.NO_TCP: "whoever runs the firewall on the way, or the resolver, lets TCP through",
-    Cause.CUT_OFF: "whoever runs it lets it ask name servers, on UDP and TCP port 53",
-    Cause.RESOLVER: "whoever runs the resolver has it forget {zone} (flush its cache) or reach"
-    " these servers; -s names another",
+    Cause.TCP_REFUSED: "whoever runs the resolver has it answer over TCP, too",
+    Cause.CUT_OFF: "whoever runs the resolver lets it ask name servers (UDP and TCP port 53)",
+    Cause.RESOLVER: "whoever runs the resolver flushes {zone} from its cache, or has it reach"
+    " these servers; or name another {where}",
     Cause.NO_GLUE: "{holder} adds {server}. A ADDRESS-OF-THE-HOST to {parent} (glue), or names"
     " other servers there",
     Cause.ALIAS_CIRCLE: "{owner} changes {alias}. CNAME to a name that is no alias",
-    Cause.SILENT_SERVERS: "have {first} started, or {holder} changes {zone}. NS and"
-    " the addresses (glue) in {parent}",
-    Cause.FAILING_SERVERS: "{keeper} has it transferred from its primary again, on {first}",
-    Cause.USELESS_SERVERS: "{holder} changes {zone}. NS in {parent}, or it is served again by"
-    " {first}",
+    Cause.SILENT_SERVERS: "whoever runs {servers} has {them} answer, or {holder} changes"
+    " {zone}. NS{glue} in {parent}",
+    Cause.FAILING_SERVERS: "whoever runs {servers} has an expired copy transferred again, or"
+    " mends the zone file",
+    Cause.USELESS_SERVERS: "whoever runs {servers} serves it again, or {holder} changes"
+    " {zone}. NS{glue} in {parent}",
 }
+# Of a server that is not in the zone, so that its address is in another.
+_NO_ADDRESS = (
+    "whoever has the name adds {server}. A ADDRESS-OF-THE-HOST, or {holder} changes {zone}. NS in"
+    " {parent}"
+)
+_PARENT = "its parent"
 
 # By the Extended DNS Error (RFC 8914, 4) that says what is wrong; 6 says that something is.
 DNSSEC_BOGUS = 6
 _SIGNATURES = {
-    DNSSEC_BOGUS: "{owner} has it signed anew, or its DS in {parent} corrected or removed",
-    7: "{owner} has it signed anew, as its signatures have expired",
-    8: "{owner} has it signed anew with a clock that is right, as its signatures are not valid yet",
-    9: "{owner} has its DS in {parent} made to match its DNSKEY, or removed",
-    10: "{owner} has it signed, or its DS in {parent} removed",
+    DNSSEC_BOGUS: "{owner} signs it anew, or has the DS in {parent} corrected or removed",
+    7: "{owner} signs it anew, as the signatures have expired",
+    8: "{owner} signs it anew with a clock that is right, as the signatures are not valid yet",
+    9: "{owner} has the DS in {parent} made to match the DNSKEY, or removed",
+    10: "{owner} signs it, or has the DS in {parent} removed",
 }
+
+
+def _holder(parent: Optional[Name], contact: str) -> str:
+    """Return who changes how a zone is delegated."""
+    return "the registrar" if parent and is_registrys(parent) else f"the zone's owner{contact}"
+
+
+def _is_glued(asked: ZoneAnswers) -> bool:
+    """Tell whether a zone has a server in itself, whose address its parent has to have."""
+    return any(answer.server.is_subdomain(asked.zone.name) for answer in asked.answers)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def in_short(reactions: Sequence[Reaction]) -> Iterator[str]:

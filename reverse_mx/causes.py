@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 from collections.abc import Iterator, Mapping
 from typing import Optional
 
@@ -29,6 +30,8 @@ MOST_CONTROLS = 3
 NOT_AUTHORITATIVE = 20
 # So many unanswered tries are enough to call a server silent, if the time is up.
 ENOUGH_TRIES = 3
+# How a connection ends that reached somebody; 0 is that it was closed without an answer.
+_REFUSED = (0, errno.ECONNREFUSED, errno.ECONNRESET)
 
 
 class Cause(enum.Enum):
@@ -42,6 +45,7 @@ class Cause(enum.Enum):
     REFUSES = enum.auto()
     NO_RESOLVER = enum.auto()
     NO_TCP = enum.auto()
+    TCP_REFUSED = enum.auto()
     CUT_OFF = enum.auto()
     BOGUS = enum.auto()
     BOGUS_SAYS_RESOLVER = enum.auto()
@@ -52,6 +56,23 @@ class Cause(enum.Enum):
     USELESS_SERVERS = enum.auto()
     NO_GLUE = enum.auto()
     ALIAS_CIRCLE = enum.auto()
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is the resolver's, so that nothing is known of what others get to hear."""
+        return self in _NEAR
+
+
+_NEAR = {
+    Cause.SILENT_RESOLVER,
+    Cause.WITHHELD,
+    Cause.REFUSES,
+    Cause.NO_RESOLVER,
+    Cause.NO_TCP,
+    Cause.TCP_REFUSED,
+    Cause.CUT_OFF,
+    Cause.RESOLVER,
+}
 
 
 class Excluded(enum.Enum):
@@ -76,6 +97,12 @@ class Opinion(Value):
     unchecked: Optional[Content] = None
     excluded: tuple[Excluded, ...] = ()
     remarks: tuple[ExtendedError, ...] = ()
+
+    @property
+    def rcode(self) -> Optional[int]:
+        """With what all of the last zone's servers fail, None if it is not one code."""
+        codes = {_rcode(said) for asked in self.asked[-1:] for said in asked.answers}
+        return codes.pop() if len(codes) == 1 else None
 
 
 class Newer(Value):
@@ -154,7 +181,8 @@ class Causes:
         if failed.outcome is Outcome.REFERRAL:
             return Cause.NO_RESOLVER
         if faults == {Fault.NO_TCP} or (failed.truncated and not faults):
-            return Cause.NO_TCP
+            refused = all(failure.error in _REFUSED for failure in failed.failures)
+            return Cause.TCP_REFUSED if refused and faults and not failed.silent else Cause.NO_TCP
         rcodes = {failure.rcode for failure in failed.failures}
         if faults != {Fault.RCODE} or rcodes != {dns.rcode.REFUSED} or failed.silent:
             return None
@@ -202,7 +230,8 @@ def _cause(failed: Answer, unchecked: Answer, root: Answer, answers: ZoneAnswers
         return Cause.NO_GLUE
     if lame <= {Lameness.SILENT, Lameness.CLOSED, Lameness.NO_ADDRESS}:
         return Cause.SILENT_SERVERS
-    if all(_says_servfail(answer) for answer in answers.answers):
+    # They have no zone to answer from, as after its expiry (RFC 1034, 4.3.5).
+    if {_rcode(answer) for answer in answers.answers} == {dns.rcode.SERVFAIL}:
         return Cause.FAILING_SERVERS
     return Cause.USELESS_SERVERS
 
@@ -213,10 +242,11 @@ def _lameness(said: ServerAnswer) -> Optional[Lameness]:
     return Lameness.SILENT if said.late and tried else said.lame
 
 
-def _says_servfail(said: ServerAnswer) -> bool:
-    """Tell whether a server has no zone to answer from, as after its expiry (RFC 1034, 4.3.5)."""
+def _rcode(said: ServerAnswer) -> Optional[int]:
+    """Return with which code a server fails, None if it does not, or otherwise."""
     failures = said.answer.failures if said.answer is not None else ()
-    return {failure.rcode for failure in failures} == {dns.rcode.SERVFAIL}
+    codes = {f.rcode if f.fault is Fault.RCODE else None for f in failures}
+    return codes.pop() if len(codes) == 1 else None
 
 
 def _excluded(

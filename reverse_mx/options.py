@@ -87,6 +87,7 @@ def parse(arguments: Sequence[str], version: str) -> argparse.Namespace:
             f"argument -w/--warning: whatever is WARNING by {options.warning} is CRITICAL by -c"
             f" {options.critical}, so there would never be a WARNING; expected it to warn earlier"
         )
+    options.system = not options.servers
     options.servers = options.servers or system_servers(parser)
     return options
 

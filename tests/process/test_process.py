@@ -141,6 +141,17 @@ def test_resolver_is_found_among_lines_that_make_no_sense(program: Program, line
     assert (output.code, output.stderr) == (3, "")
 
 
+def test_advice_names_resolv_conf_where_it_names_the_resolver(program: Program) -> None:
+    make = "echo nameserver 127.0.0.1 > {}"
+    output = program("-d", "example.com", "-v", within=in_etc_with(make))
+    assert output.long[1:] == [
+        "  cause: no resolver answers: is it right, running, reachable?",
+        "  ask: whoever runs the resolver; or name another in /etc/resolv.conf of this",
+        "    host, or with -s",
+        "example.com",
+    ]
+
+
 def in_etc_with(make: str) -> tuple[str, ...]:
     """Return the command that runs another in a namespace with a resolv.conf made like this."""
     script = (

@@ -24,10 +24,7 @@ def cause(output: Output) -> list[str]:
     return causes
 
 
-KEEPS = (
-    "what was asked is no resolver, but serves its own zones only fix: -s or"
-    " /etc/resolv.conf names a resolver"
-)
+KEEPS = "the server asked is no resolver: it serves its own zones only fix: name a resolver with -s"
 
 
 @pytest.mark.parametrize(
@@ -35,15 +32,15 @@ KEEPS = (
     [
         pytest.param(
             "! 192.0.2.25 PTR rcode REFUSED 18",
-            "the resolver refuses this host fix: whoever runs it lets this host ask (access list),"
-            " or -s names another",
+            "the resolver refuses this monitoring host fix: whoever runs the resolver lets this"
+            " host ask (access list); or name another with -s",
             id="resolver-refuses-this-host",
         ),
         *(
             pytest.param(
                 f"! 192.0.2.25 PTR rcode {rcode}",
-                "the resolver keeps the answer back, by a list of its own fix: whoever runs it"
-                " takes the name off the list, or -s names another",
+                "the resolver keeps the answer back, by a list of its own fix: whoever runs the"
+                " resolver takes the name off its list; or name another with -s",
                 id=f"withheld-{number}",
             )
             for number, rcode in enumerate(("REFUSED 17", "SERVFAIL 15 by policy"))
@@ -65,14 +62,14 @@ KEEPS = (
         ),
         pytest.param(
             "! 192.0.2.25 PTR notcp",
-            "the answer does not fit into a datagram, and TCP port 53 of the resolver does not get"
-            " through fix: whoever runs the firewall on the way, or the resolver, lets TCP through",
-            id="tcp-does-not-get-through",
+            "the answer does not fit into a datagram, and the resolver refuses TCP fix: whoever"
+            " runs the resolver has it answer over TCP, too",
+            id="tcp-is-refused",
         ),
         pytest.param(
             "! * SOA rcode SERVFAIL\n! . NS rcode SERVFAIL\n! 192.0.2.25 PTR rcode SERVFAIL",
             "the resolver cannot resolve the root either, so it is cut off from the Internet fix:"
-            " whoever runs it lets it ask name servers, on UDP and TCP port 53",
+            " whoever runs the resolver lets it ask name servers (UDP and TCP port 53)",
             id="resolver-is-cut-off",
         ),
         pytest.param(
@@ -142,16 +139,16 @@ def test_what_is_mended_at_the_zones_own_servers(
     [
         pytest.param(
             "rcode SERVFAIL",
-            "expired copies, or the like (SERVFAIL), on all servers of 2.0.192.in-addr.arpa"
-            " fix: its owner (noc@isp.example) has it transferred from its primary again, on"
-            " ns.isp.example (192.0.2.53)",
+            "all its name servers answer SERVFAIL for 2.0.192.in-addr.arpa fix: whoever runs"
+            " ns.isp.example (192.0.2.53) has an expired copy transferred again, or mends the zone"
+            " file",
             id="copies-have-expired",
         ),
         pytest.param(
             "rcode REFUSED",
-            "no name server that it is delegated to serves 2.0.192.in-addr.arpa"
-            " fix: its owner (noc@isp.example) changes 2.0.192.in-addr.arpa. NS in its parent, or"
-            " it is served again by ns.isp.example (192.0.2.53)",
+            "all its name servers answer REFUSED for 2.0.192.in-addr.arpa fix: whoever runs"
+            " ns.isp.example (192.0.2.53) serves it again, or the zone's owner (noc@isp.example)"
+            " changes 2.0.192.in-addr.arpa. NS in its parent",
             id="servers-no-longer-serve-the-zone",
         ),
     ],
@@ -171,16 +168,16 @@ def test_cause_with_the_zones_own_servers(plugin: Plugin, answered: str, said: s
     [
         pytest.param(
             "! * * authority",
-            "no name server that it is delegated to serves example.net"
-            " fix: its owner (dns@example.net) changes example.net. NS in its parent,"
-            " or it is served again by ns.example.net (192.0.2.54)",
+            "all its name servers answer REFUSED for example.net fix: whoever runs ns.example.net"
+            " (192.0.2.54) serves it again, or the registrar changes example.net. NS and glue in"
+            " net",
             id="looked-for-behind-the-alias",
         ),
         pytest.param(
             "! * SOA authority\n25.example.net. PTR mail.example.com.",
             "the name servers that answer agree, so the trouble is the resolver's fix: whoever"
-            " runs the resolver has it forget 2.0.192.in-addr.arpa (flush its cache) or reach these"
-            " servers; -s names another",
+            " runs the resolver flushes 2.0.192.in-addr.arpa from its cache, or has it reach these"
+            " servers; or name another with -s",
             id="not-behind-an-alias-whose-servers-know-its-target",
         ),
     ],
@@ -227,9 +224,9 @@ FAILING = (
             "=192.0.2.51",
             "rcode REFUSED",
             [
-                "  cause: no name server that it is delegated to serves example.com",
-                "  fix: its registrar changes example.com. NS in com, or it is served again by",
-                "    ns.example.com (192.0.2.51)",
+                "  cause: all its name servers answer REFUSED for example.com",
+                "  fix: whoever runs ns.example.com (192.0.2.51) serves it again, or the",
+                "    registrar changes example.com. NS and glue in com",
                 "  asked themselves, the servers of example.com:",
                 "    ns.example.com (192.0.2.51) answers REFUSED",
             ],
@@ -239,9 +236,9 @@ FAILING = (
             "=192.0.2.51",
             "drop",
             [
-                "  cause: others answer, but no name server of example.com",
-                "  fix: have ns.example.com (192.0.2.51) started, or its registrar changes",
-                "    example.com. NS and the addresses (glue) in com",
+                "  cause: other name servers answer, but none of example.com",
+                "  fix: whoever runs ns.example.com (192.0.2.51) has it answer, or the registrar",
+                "    changes example.com. NS and glue in com",
                 "  asked themselves, the servers of example.com:",
                 "    ns.example.com (192.0.2.51) does not answer",
             ],
@@ -252,7 +249,7 @@ FAILING = (
             "drop",
             [
                 "  cause: no address is known of any name server of example.com",
-                "  fix: its registrar adds ns.example.com. A ADDRESS-OF-THE-HOST to com (glue),",
+                "  fix: the registrar adds ns.example.com. A ADDRESS-OF-THE-HOST to com (glue),",
                 "    or names other servers there",
                 "  asked themselves, the servers of example.com:",
                 "    ns.example.com has no address",
@@ -276,6 +273,50 @@ def test_cause_below_the_registry(plugin: Plugin, glue: str, manners: str, told:
         *told,
         "  meanwhile: deferred by Postfix (450 4.1.8), Exim (451)",
         "example.com",
+    ]
+
+
+def test_servers_that_do_not_serve_the_zone_in_several_ways_are_named(plugin: Plugin) -> None:
+    """One refuses, one is silent, and one serves another zone."""
+    resolver_text = (
+        ZONE
+        + """
+    2.0.192.in-addr.arpa. NS ns2.isp.example.
+    2.0.192.in-addr.arpa. NS ns3.isp.example.
+    ns2.isp.example. A 192.0.2.54
+    ns3.isp.example. A 192.0.2.55
+    ! 192.0.2.25 PTR rcode SERVFAIL
+    """
+    )
+    with (
+        NameServer(zone(resolver_text)) as resolver,
+        NameServer("! * * rcode REFUSED", AUTHORITY, resolver.port),
+        NameServer("! * * drop", "192.0.2.54", resolver.port),
+        NameServer("! * * rcode SERVFAIL", "192.0.2.55", resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert output.long[1:4] == [
+        "  cause: none of its name servers serves 2.0.192.in-addr.arpa",
+        "  fix: whoever runs ns.isp.example and 2 more serves it again, or the zone's",
+        "    owner (noc@isp.example) changes 2.0.192.in-addr.arpa. NS in its parent",
+    ]
+
+
+def test_server_outside_its_zone_has_no_glue(plugin: Plugin) -> None:
+    """Its address is in its own zone, and what the registry has is the NS record."""
+    registry = "! * * authority\n! example.com. * delegation example.com. ns.example.net."
+    gone = "example.net. SOA ns.example.net. dns.example.net. 3 3600 600 86400 900"
+    with (
+        NameServer(zone(FAILING + gone)) as resolver,
+        NameServer(zone(REGISTRY + registry), PARENT, resolver.port),
+    ):
+        output = plugin.ask(resolver, "-d", "example.com", "-v")
+    assert output.long[1:6] == [
+        "  cause: no address is known of any name server of example.com",
+        "  fix: whoever has the name adds ns.example.net. A ADDRESS-OF-THE-HOST, or the",
+        "    registrar changes example.com. NS in com",
+        "  asked themselves, the servers of example.com:",
+        "    ns.example.net has no address",
     ]
 
 
@@ -320,14 +361,14 @@ NIBBLES = "9." * 14 + "8.b.d.0.1.0.0.2.ip6.arpa."
     [
         pytest.param(
             "SERVFAIL",
-            "expired copies, or the like (SERVFAIL), on all servers of",
-            "its owner (noc@isp.example) has it transferred from its primary again,",
+            "all its name servers answer SERVFAIL for",
+            "whoever runs",
             id="expired",
         ),
         pytest.param(
             "REFUSED",
-            "no name server that it is delegated to serves",
-            "its owner (noc@isp.example) changes",
+            "all its name servers answer REFUSED for",
+            "whoever runs",
             id="refuse",
         ),
     ],
@@ -364,8 +405,8 @@ def test_cause_is_not_guessed_where_port_53_does_not_get_out(plugin: Plugin) -> 
     ):
         output = plugin.ask(resolver, "-d", "example.com", "-v")
     assert cause(output) == [
-        "not found; port 53 does not get out from here, so no name server can be asked itself"
-        " ask: whoever runs the resolver, whose log may tell more"
+        "not found; port 53 does not get out from this monitoring host, so no name server can be"
+        " asked itself ask: whoever runs the resolver, whose log may tell more"
     ]
 
 
@@ -378,8 +419,8 @@ def test_tcp_that_a_firewall_drops_is_the_cause(plugin: Plugin) -> None:
         f" no answer from {at} in 6.0 s over TCP, after a truncated one [dns-timeout]"
     )
     assert cause(output) == [
-        "the answer does not fit into a datagram, and TCP port 53 of the resolver does not get"
-        " through fix: whoever runs the firewall on the way, or the resolver, lets TCP through"
+        "the answer does not fit into a datagram, and TCP does not get through to the resolver"
+        " fix: whoever runs the firewall on the way, or the resolver, lets TCP through"
     ]
 
 
