@@ -465,7 +465,12 @@ def main(argv: Optional[Sequence[str]] = None) -> NoReturn:
 def run(argv: Sequence[str], idn: bool, ending: Ending) -> None:
     """Do what ``main`` says; ``idn`` is whether the output can have every letter."""
     ending.before("the arguments were read: a very long file, or one that nobody writes to")
-    options = parse(argv, __version__)
+
+    def told(argument: str) -> None:
+        if argument == "--json" and ending.document is None:
+            ending.document = Document()
+
+    options = parse(argv, __version__, told)
     ending.document = document = Document() if options.json else None
     ending.give(options.timeout)
     ending.before("all was judged: very many records, or a busy machine")

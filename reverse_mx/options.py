@@ -8,7 +8,7 @@ import errno
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn, Optional
+from typing import Any, Callable, NoReturn, Optional
 
 from dns.rdatatype import AAAA, A
 
@@ -67,11 +67,20 @@ class Extend(argparse.Action):
         getattr(namespace, self.dest).extend(values if self.nargs else [values])
 
 
-def parse(arguments: Sequence[str], version: str) -> argparse.Namespace:
-    """Return the options that the arguments give; a wrong one ends the program."""
+def parse(
+    arguments: Sequence[str], version: str, told: Callable[[str], None]
+) -> argparse.Namespace:
+    """Return the options that the arguments give; a wrong one ends the program.
+
+    ``told`` hears each argument, also of a file, before the next file is read.
+    """
     parser = make_parser(version)
     options: Optional[argparse.Namespace] = None
-    expanded = with_values(expand_files(arguments, parser))
+    read = []
+    for argument in expand_files(arguments, parser):
+        told(argument)
+        read.append(argument)
+    expanded = with_values(read)
     if {"-4", "-6"} <= set(expanded):
         parser.error("argument -6: not allowed with argument -4")
     for part in in_parts(expanded):
@@ -283,25 +292,27 @@ MOST_ARGUMENTS = 200_000
 AT_ONCE = 200
 
 
-def expand_files(arguments: Iterable[str], parser: Parser) -> list[str]:
-    """Replace each ``@FILE`` by the arguments in the file, one a line.
+def expand_files(arguments: Iterable[str], parser: Parser) -> Iterator[str]:
+    """Yield the arguments, in place of each ``@FILE`` those in the file, one a line.
 
     Blank lines and lines that start with ``#`` are passed over; ``-o VALUE`` may stand in one.
     """
-    expanded: list[str] = []
+    last, number = "", 0
     for argument in arguments:
+        found = [argument]
         # An inverted range starts with @ too.
-        is_range = expanded and expanded[-1] in ("-w", "--warning", "-c", "--critical")
-        if not argument.startswith("@") or is_range:
-            expanded.append(argument)
-            continue
-        shown = f"argument {printable(argument, 60)}"
-        for line in _lines(argument[1:], shown, parser):
-            if line and not line.startswith("#"):
-                expanded += line.split(None, 1) if line.startswith("-") else [line]
-        if len(expanded) > MOST_ARGUMENTS:
-            parser.error(f"{shown}: more than {MOST_ARGUMENTS} arguments; split the check")
-    return expanded
+        is_range = last in ("-w", "--warning", "-c", "--critical")
+        if argument.startswith("@") and not is_range:
+            found = []
+            shown = f"argument {printable(argument, 60)}"
+            for line in _lines(argument[1:], shown, parser):
+                if line and not line.startswith("#"):
+                    found += line.split(None, 1) if line.startswith("-") else [line]
+            if number + len(found) > MOST_ARGUMENTS:
+                parser.error(f"{shown}: more than {MOST_ARGUMENTS} arguments; split the check")
+        yield from found
+        number += len(found)
+        last = found[-1] if found else last
 
 
 def _lines(path: str, shown: str, parser: Parser) -> Iterator[str]:

@@ -391,7 +391,7 @@ def test_no_argument_reaches_the_output_raw() -> None:
         said = ""
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-                parse(arguments, "1")
+                parse(arguments, "1", lambda _: None)
         except GivenUp as reason:
             said = str(reason)
         line = OWN_APOSTROPHES.sub("", said)

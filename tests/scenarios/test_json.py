@@ -280,6 +280,16 @@ def test_wrong_arguments(plugin: Plugin, arguments: Sequence[str]) -> None:
     assert whole["results"] == []
 
 
+@pytest.mark.parametrize("arguments", WRONG)
+def test_wrong_arguments_beside_json_in_a_file(
+    plugin: Plugin, tmp_path: Path, arguments: Sequence[str]
+) -> None:
+    (tmp_path / "json").write_text("# For the feeder.\n--json\n")
+    in_file = plugin(f"@{tmp_path / 'json'}", *arguments)
+    beside = plugin("--json", *arguments)
+    assert (in_file.code, in_file.stdout) == (beside.code, beside.stdout)
+
+
 @pytest.mark.parametrize("option", ["-h", "-V", "--findings"])
 def test_what_is_for_people_stays_text(plugin: Plugin, option: str) -> None:
     text, output = plugin(option), plugin("--json", option)
