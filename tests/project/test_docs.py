@@ -156,7 +156,9 @@ MADE: dict[Path, dict[str, Callable[[], str]]] = {
 MEASURED = {
     DOCS / "performance.md": {"figures"},
     DOCS / "reliability.md": {"fuzz", "properties", "cures", "loss", "interrupts", "mutation"},
-    DOCS / "scale.md": {f"scale_{part}" for part in ("machine", "rate", "start", "limit", "cost")},
+    DOCS / "scale.md": {
+        f"scale_{part}" for part in ("machine", "rate", "start", "limit", "cost", "feed")
+    },
 }
 
 
