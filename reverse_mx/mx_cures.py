@@ -119,7 +119,7 @@ class MxCures:
             cures = _host_for_alias(fact, fact.names[1])
         missing = [i for i in self._lacking(kept, fact) if is_good(kept, i.address)]
         added = [[Cure("add", ZoneRecord(i.owner, PTR, kept), i.owner)] for i in missing]
-        more = f"PTR records to {show_name(kept)}, of its other addresses"
+        more = f"PTR records to {show_name(kept)}, for its other addresses"
         return [*cures, *in_short(added, more)]
 
     def _burden(self, name: Name, fact: MailHost) -> tuple[int, int]:
@@ -199,7 +199,7 @@ class MxCures:
         ]
         corrected = [[_spf_term(domain, term)] for domain, term in terms]
         return [
-            *in_short([own for own in cures if own], f"hosts that have {fact.address}"),
+            *in_short([own for own in cures if own], f"records with {fact.address}"),
             *in_short(corrected, f"SPF terms that allow {fact.address}"),
         ]
 
