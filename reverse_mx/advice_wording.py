@@ -207,7 +207,7 @@ _HINTS = {
 _EXCLUDED = {
     Excluded.RESOLVER: "the resolver, which answers for the root",
     Excluded.DNSSEC: "DNSSEC, as it is the same with checking disabled",
-    Excluded.SERVERS: "the zone's servers, as some answer",
+    Excluded.SERVERS: "the zone's servers: some answer",
 }
 
 

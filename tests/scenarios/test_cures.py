@@ -488,7 +488,10 @@ def test_each_cure_mends_its_problem_and_makes_none_as_bad(seed: int) -> None:
 
 
 def harm_of_seed(seed: int) -> list[tuple[str, str]]:
-    return [*harm(made_up(random.Random(seed)))]
+    try:
+        return [*harm(made_up(random.Random(seed)))]
+    except AssertionError as broken:
+        return [("an output breaks a promise", str(broken))]
 
 
 def main(number: str) -> None:
