@@ -464,6 +464,24 @@ def test_installed_completion_completes_in_a_shell_at_the_path(debian: Chroot) -
     assert f"check_reverse_mx {__version__}" in [line.strip() for line in lines]
 
 
+def test_systemd_takes_the_feeders_units_where_the_document_puts_them(debian: Chroot) -> None:
+    """And the document's commands put all of it there."""
+    apt(debian, "systemd")
+    shutil.copytree(ROOT / "contrib", debian.root / "root" / "checkout" / "contrib")
+    text = (ROOT / "docs" / "feed.md").read_text("utf-8")
+    (commands,) = re.findall(r"(?ms)^```sh\n(.*?)^```$", text)
+    debian.run("sh", "-ec", f"cd checkout\n{commands}")
+    named = re.search(r"`systemctl enable --now\s(\S+)`", text)
+    assert named
+    verify = ("systemd-analyze", "verify", "--man=no", named[1], f"{Path(named[1]).stem}.service")
+    # It tells of an unknown key, and still exits with 0.
+    checked = debian.run(*verify)
+    assert (checked.stdout, checked.stderr) == ("", "")
+    (debian.root / "usr/local/lib/check_reverse_mx/feed").unlink()
+    checked = debian.run(*verify, check=False)
+    assert "/usr/local/lib/check_reverse_mx/feed is not executable" in checked.stderr
+
+
 def test_removed_package_leaves_nothing(deb: Path) -> None:
     """Installed without Icinga, and with all that it needs already there."""
     with Chroot(FOLDER) as chroot:
