@@ -296,19 +296,7 @@ def cost(nameserver: NameServer, command: Sequence[str | Path], domains: int, ru
     """The CPU seconds of one run that checks so many domains."""
     where = ["--server", nameserver.address, "--port", str(nameserver.port), "--domain"]
     names = [f"d{number}.example" for number in range(domains)]
-    spent = []
-    for _ in range(runs + 1):
-        process = subprocess.Popen(
-            [*command, *where, *names],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"exit code {process.returncode} of {shlex.join(map(str, command))}")
-        spent.append(usage.ru_utime + usage.ru_stime)
+    spent = [scale_feed.run([*command, *where, *names])[0] for _ in range(runs + 1)]
     return mean(spent[1:])  # the first read the files from the disk
 
 
