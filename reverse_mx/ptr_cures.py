@@ -341,7 +341,7 @@ class PtrCures:
         meant = [name for name in sound if name in fact.expected]
         named_so = [name for name in fact.greeting.names if name in fact.expected]
         if sound and named_so and not meant and fact.canonical in named_so:
-            return self._name_mismatch(fact, None)
+            return self.makers["name-mismatch"](fact, None)
         return [Cure("fix", Greet(name), None) for name in (meant or sound)[:1]]
 
 

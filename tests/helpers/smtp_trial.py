@@ -155,6 +155,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "greets-as-another-at-a-provider": greet("220 other.example.net ESMTP"),
     "greets-in-vain-without-a-route": greet("220 mail.example.com ESMTP"),
     "greets-in-vain-without-a-neighbour": greet("220 mail.example.com ESMTP"),
+    "greets-behind-a-shared-alias": greet("220 mail.example.com ESMTP"),
     "greets-as-another-than-both": greet("220 other.example.net ESMTP"),
     "greets-as-another-than-a-hundred": greet("220 other.example.net ESMTP"),
     "greets-with-an-empty-label": greet("220 mail..example.com ESMTP"),
@@ -219,6 +220,18 @@ FURTHER = {
     www.example.com. A 192.0.2.25
     """,
 }
+# What it has in place of the PTR record.
+INSTEAD = {
+    "greets-behind-a-shared-alias": """
+    25.2.0.192.in-addr.arpa. CNAME both.example.com.
+    26.2.0.192.in-addr.arpa. CNAME both.example.com.
+    both.example.com. PTR relay.example.com.
+    relay.example.com. A 192.0.2.25
+    relay.example.com. A 192.0.2.26
+    example.com. MX 20 mx2.example.com.
+    mx2.example.com. A 192.0.2.26
+    """,
+}
 
 
 # How the host cannot reach the server: it knows by itself, or learns that nobody is there.
@@ -237,6 +250,8 @@ AWAY = {
 def mail_host(behaviour: str) -> Iterator[tuple[list[str], SmtpServer | None]]:
     """Give the arguments of the plugin for a mail host, and its server unless nothing listens."""
     zone = ZONE + FURTHER.get(behaviour, "")
+    if behaviour in INSTEAD:
+        zone = zone.replace("25.2.0.192.in-addr.arpa. PTR mail.example.com.", INSTEAD[behaviour])
     if behaviour.endswith("-at-a-provider"):
         zone = zone.replace("mail.example.com.", "mail.example.net.")
     if behaviour in AWAY:

@@ -354,6 +354,21 @@ def test_what_a_provider_greets_with_is_not_the_users_to_change() -> None:
     ]
 
 
+def test_server_that_greets_as_its_host_needs_a_ptr_of_its_own_behind_a_shared_alias() -> None:
+    output, _ = trial("greets-behind-a-shared-alias", "-v")
+    assert output.long[:7] == [
+        "[WARNING] name-mismatch: 192.0.2.25 (mail.example.com) has PTR relay.example.com, not the"
+        " name of the mail host",
+        "  fix: 25.2.0.192.in-addr.arpa. PTR mail.example.com.",
+        "  in place of: 25.2.0.192.in-addr.arpa. CNAME both.example.com.",
+        "  meanwhile: accepted by Postfix, Exim, OpenSMTPD",
+        f"[WARNING] banner-mismatch: {MAIL} greets as mail.example.com, but its PTR is"
+        " relay.example.com",
+        "  fix: as above",
+        "  meanwhile: senders deliver nevertheless",
+    ]
+
+
 def test_banner_is_compared_with_every_ptr_name() -> None:
     output, _ = trial("greets-as-another-than-both")
     assert output.status == (
