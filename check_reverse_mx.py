@@ -113,7 +113,7 @@ try:
     from nagiosplugin.state import Ok, ServiceState
 
     from reverse_mx.addresses import private_by, unusable_as
-    from reverse_mx.answer import Edge, Outcome, unique
+    from reverse_mx.answer import Edge, Outcome
     from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.gate import passed
@@ -122,6 +122,7 @@ try:
     from reverse_mx.lines import WALK_BUDGET, Lines
     from reverse_mx.lookups import LOG, MOST_SILENCE, SILENCE_SHARE, Lookups
     from reverse_mx.loop import Loop, side_by_side
+    from reverse_mx.measures import counts, latencies
     from reverse_mx.names import Name
     from reverse_mx.options import parse
     from reverse_mx.progress import Progress
@@ -130,7 +131,7 @@ try:
     from reverse_mx.smtp import Smtp
     from reverse_mx.spf import Spf
     from reverse_mx.status import Know, WorstFirst
-    from reverse_mx.walk import Ignored, Walk
+    from reverse_mx.walk import Ignored, OwnHosts, Walk
     from reverse_mx.zone_facts import ZoneAnswers
     from reverse_mx.zone_servers import ZoneServers
 except Exception as missing:
@@ -167,21 +168,6 @@ def failed_lookups(edges: Iterable[Edge]) -> Iterator[Found]:
     for edge in edges:
         if edge.answer.failed:
             yield "dns-timeout" if edge.answer.silence else "dns-failure", edge
-
-
-class OwnHosts:
-    """The mail hosts of a run that are the user's own, whose names are the user's to choose."""
-
-    def __init__(self) -> None:
-        self._names: set[Name] = set()
-
-    def add(self, subject: Subject) -> None:
-        for host in subject.hosts:
-            if any(map(subject.owns, host.names)):
-                self._names.update(host.names)
-
-    def __contains__(self, address: MailAddress) -> bool:
-        return not self._names.isdisjoint(address.expected)
 
 
 class FindingsContext(nagiosplugin.Context):
@@ -348,8 +334,10 @@ class Walked(nagiosplugin.Resource):
         for subject in self._subjects:
             for kind, fact in subject.facts:
                 yield nagiosplugin.Metric(kind, fact, context=kind)
-        yield from _latencies(self._seconds, self._subjects)
-        for name, count in _counts(self._subjects, self._own, self._reverse).items():
+        for name, seconds in latencies(self._seconds, self._subjects):
+            # Four decimals: Python writes anything smaller with an exponent, and perfdata may not.
+            yield nagiosplugin.Metric(name, round(seconds, 4), "s", min=0)
+        for name, count in counts(self._subjects, self._own, self._reverse).items():
             yield nagiosplugin.Metric(name, count, min=0, context="count")
 
 
@@ -410,42 +398,6 @@ class ReverseMX(nagiosplugin.Resource):
         self._own.add(subject)
         self._progress.done(subject)
         return subject, self._lines.loop.now() - started
-
-
-def _latencies(seconds: float, subjects: Iterable[Subject]) -> Iterator[nagiosplugin.Metric]:
-    """Yield the time of the whole walk, and of the slowest of each stage that asked."""
-    slowest: dict[str, float] = {}
-    for subject in subjects:
-        for stage, answer in subject.edges:
-            if answer.tries:
-                slowest[stage] = max(answer.seconds, slowest.get(stage, 0.0))
-        for address in subject.addresses:
-            if address.greeting is not None and address.greeting.seconds is not None:
-                slowest["smtp"] = max(address.greeting.seconds, slowest.get("smtp", 0.0))
-    # Four decimals: Python writes anything smaller with an exponent, and perfdata may not.
-    yield nagiosplugin.Metric("time", round(seconds, 4), "s", min=0)
-    for stage in STAGES:
-        if stage in slowest:
-            yield nagiosplugin.Metric(f"{stage}_time", round(slowest[stage], 4), "s", min=0)
-
-
-def _counts(subjects: Sequence[Subject], own: OwnHosts, reverse: bool) -> dict[str, int]:
-    addresses = [address for subject in subjects for address in subject.addresses]
-    counts = {
-        "mail_hosts": sum(len(subject.mail_hosts) for subject in subjects),
-        "addresses": len(addresses),
-    }
-    if reverse:
-        # An address that many domains share is one.
-        missing = {a.address for a in addresses if a.iprev.missing}
-        unconfirmed = {a.address for a in addresses if a.iprev.unconfirmed}
-        mismatched = {a.address for a in addresses if a.helo is None and a.mismatched and a in own}
-        counts["missing_ptr"] = len(missing)
-        counts["unconfirmed_ptr"] = len(unconfirmed)
-        counts["name_mismatch"] = len(mismatched)
-    answers = unique(edge.answer for subject in subjects for edge in subject.edges)
-    counts["dns_errors"] = sum(answer.failed for answer in answers)
-    return counts
 
 
 def main(argv: Optional[Sequence[str]] = None) -> NoReturn:

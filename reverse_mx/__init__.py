@@ -26,6 +26,7 @@ iprevs          addresses -> PTR names and back, each way once in a run, within 
 walk            domain -> hosts -> addresses, and from there back
 wording         what was learnt, in words
 findings        the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
+measures        what is timed and counted of a run, for the performance data
 sentences       findings in words: what a problem says of what
 causes          what is behind a lookup that failed, from what others say; what a problem rests on
 spf_cures       whose SPF record is to be mended, and what it should say

@@ -58,6 +58,21 @@ class Ignored:
         return any(address in network for network in self._networks)
 
 
+class OwnHosts:
+    """The mail hosts of a run that are the user's own, whose names are the user's to choose."""
+
+    def __init__(self) -> None:
+        self._names: set[Name] = set()
+
+    def add(self, subject: Subject) -> None:
+        for host in subject.hosts:
+            if any(map(subject.owns, host.names)):
+                self._names.update(host.names)
+
+    def __contains__(self, address: MailAddress) -> bool:
+        return not self._names.isdisjoint(address.expected)
+
+
 class Walk:
     """The walk from domains and senders to their addresses and back.
 

@@ -113,7 +113,7 @@ def test_what_takes_for_ever_is_broken_off(program: Program, tmp_path: Path, cha
 
 
 def test_worst_that_was_judged_by_then_is_the_verdict(program: Program, tmp_path: Path) -> None:
-    slow = broken(program, tmp_path, FOR_EVER + "plugin._latencies = for_ever")
+    slow = broken(program, tmp_path, FOR_EVER + "plugin.latencies = for_ever")
     with NameServer(NO_PTR) as server:
         output = slow.ask(server, "-d", "example.com", "-t", "3")
     assert (output.stdout, output.code, output.stderr) == (f"{CRITICAL}\n{NOT_JUDGED}\n", 2, "")

@@ -60,10 +60,10 @@ JUDGING: dict[str, tuple[str, ...]] = {
         "rdtype_of",
         "is_related",
     ),
+    "reverse_mx/walk.py": ("OwnHosts",),
     "check_reverse_mx.py": (
         "Policy",
         "failed_lookups",
-        "OwnHosts",
         "FindingsContext",
         "SubjectContext",
         "HostContext",
