@@ -140,6 +140,35 @@ def results(icinga: Icinga) -> dict[str, Result]:
     return found
 
 
+# By host: its list of domains, the services that come of it, and whether one tells of a mistake.
+LISTS = {
+    "right": ('[ "a.test", "b.test" ]', {"rdns-a.test", "rdns-b.test"}, False),
+    "twice": ('[ "a.test", "A.test ", "a.test" ]', {"rdns-a.test"}, False),
+    "string": ('"a.test"', set(), True),
+    "dictionary": ('{ "a.test" = {} }', set(), True),
+    "true": ("true", set(), True),
+    "mark": ('[ "a.test", "b!", 5, "", [ "c.test" ] ]', {"rdns-a.test"}, True),
+}
+
+
+def test_mistakes_in_the_list_of_domains_are_told_and_stop_nothing_else() -> None:
+    hosts = "".join(
+        f'object Host "{host}" {{\ncheck_command = "dummy"\nvars.fed_mail_domains = {typed}\n}}\n'
+        for host, (typed, _, _) in LISTS.items()
+    )
+    files = {**ICINGA, "conf.d/lists.conf": hosts}
+    objects = Icinga(FOLDER, PYTHONS["newest"], files, "localhost").objects()
+    for host, (_, services, told) in LISTS.items():
+        of_host = {name.partition("!")[2] for name in objects if name.startswith(f"{host}!rdns-")}
+        made = {name for name in of_host if not name.endswith("!reverse-mx-feed")}
+        assert made == services | ({"rdns-fed_mail_domains"} if told else set())
+        if told:
+            assert (
+                f'"REVERSE_MX UNKNOWN - host "{host}": fed_mail_domains is no array of domains;'
+                ' expected [ "example.com", ... ]"'
+            ) in objects[f"{host}!rdns-fed_mail_domains"]
+
+
 def test_each_domain_has_its_result_in_icinga(feeder: Feeder, icinga: Icinga) -> None:
     assert feeder.run() == (0, FED)
     given = feeder.given()
