@@ -28,6 +28,9 @@ from tests.helpers.figures import DOCS, machine, write_block
 from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import InProcess
 
+# What the libraries have a part in, the tables show.
+pytestmark = pytest.mark.newest
+
 Zone = dict[tuple[str, str], list[str]]
 
 WORST_FIRST = ["CRITICAL", "WARNING", "UNKNOWN", "OK"]

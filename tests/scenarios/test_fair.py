@@ -8,6 +8,9 @@ from tests.helpers.alone import AUTHORITIES
 from tests.helpers.nameserver import Connection, Datagram, NameServer, Zone
 from tests.helpers.plugin import Plugin, zone
 
+# Whose turn it is is no matter of the libraries.
+pytestmark = pytest.mark.newest
+
 SOUND = [f"d{number}.example" for number in range(50)]
 # They are a little slower, so that others have asked for all that they want before them.
 SOUND_ZONES = "".join(

@@ -19,6 +19,7 @@ def test_without_loss_the_verdict_is_the_expected_one(plugin: Plugin, chain: Cha
     assert (output.stderr, network.lost) == ("", 0)
 
 
+@pytest.mark.newest
 def test_with_30_percent_loss_400_verdicts_stay_the_same(plugin: Plugin) -> None:
     walks = [walk(plugin, number) for number in range(RUNS)]
     other = [walk for walk in walks if not walk.is_same]

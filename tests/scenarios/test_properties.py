@@ -27,6 +27,9 @@ from tests.helpers.nameserver import NameServer
 from tests.helpers.plugin import InProcess, Output
 from tests.trials.fuzz import STATES
 
+# What the libraries have a part in, the tables show.
+pytestmark = pytest.mark.newest
+
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "80"))
 PROPERTY = settings(
     max_examples=EXAMPLES,
