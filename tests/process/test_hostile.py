@@ -32,10 +32,10 @@ def fuzz(
 
 
 @pytest.mark.newest
-def test_two_thousand_answers_from_hell() -> None:
+def test_thousand_answers_from_hell() -> None:
     kept = sorted(CORPUS.glob("*.json"))
     replay: list[str | Path] = ["--replay", *kept] if kept else []
-    ended = fuzz("--answers", "2000", "--seed", "1", *replay)
+    ended = fuzz("--answers", "1000", "--seed", "1", *replay)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for file in kept:
         assert f"{file.name}: holds" in ended.stdout

@@ -6,7 +6,6 @@ import functools
 import gc
 import math
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,17 +22,13 @@ SECURITY = (ROOT / "SECURITY.md").read_text("utf-8")
 SENT = re.findall(r"(?m)^\| `(.*)` \| ([0-9,]+) \| ([0-9,]+) \|$", SECURITY)
 
 
-@pytest.fixture(autouse=True)
-def no_garbage() -> Iterator[None]:
-    """Clear away what is much, and would be cleared away at another test's expense."""
-    yield
-    gc.collect()
-
-
 def ask(plugin: Plugin, server: Worst, *arguments: str) -> Output:
     where = ("-s", "127.0.0.1", "-p", str(server.port))
     smtp = ("--smtp-port", str(server.smtp.getsockname()[1])) * ("--smtp" in arguments)
-    return plugin(*where, *smtp, *arguments)
+    output = plugin(*where, *smtp, *arguments)
+    # It is much, and would be cleared away at another test's expense.
+    gc.collect()
+    return output
 
 
 def test_security_md_has_every_set_of_options() -> None:
