@@ -114,7 +114,7 @@ try:
 
     from reverse_mx.addresses import private_by, unusable_as
     from reverse_mx.answer import Edge, Outcome
-    from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject
+    from reverse_mx.facts import MailAddress, MailHost, Role, Sender, SpfFacts, Subject, is_null_mx
     from reverse_mx.findings import FINDINGS, STAGES, Judgement, LeftOut, Problem
     from reverse_mx.gate import passed
     from reverse_mx.generic import why_generic
@@ -201,7 +201,7 @@ class SubjectContext(FindingsContext):
                 yield "no-such-domain", None
             if fact.mx.outcome is Outcome.NODATA:
                 yield "implicit-mx", None
-            if fact.null_mx:
+            if is_null_mx(fact.mx):
                 yield "null-mx", None
         if fact.left_out_hosts:
             yield "too-many", LeftOut.HOSTS

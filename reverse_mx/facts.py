@@ -28,7 +28,8 @@ class PtrName(Value):
 
     @property
     def canonical(self) -> Name:
-        return (self.name, *(self.forward.aliases if self.forward else ()))[-1]
+        assert self.forward is not None
+        return (self.name, *self.forward.aliases)[-1]
 
     def confirms(self, address: Address) -> bool:
         return self.forward is not None and address in self.forward.addresses
@@ -48,9 +49,9 @@ class Iprev(Value):
 
     address: Address
     ptr: Optional[Answer]
-    names: tuple[PtrName, ...] = ()
-    left_out: int = 0
-    zone_answers: tuple[ZoneAnswers, ...] = ()
+    names: tuple[PtrName, ...]
+    left_out: int
+    zone_answers: tuple[ZoneAnswers, ...]
 
     @property
     def owner(self) -> Name:
@@ -244,6 +245,19 @@ class MailHost(Value):
         return (*self.target.given, *looked_up)
 
 
+def is_null_mx(mx: Answer) -> bool:
+    """Tell whether the only MX of a domain is "." (RFC 7505, 3)."""
+    return [record.exchange for record in mx.records] == [ROOT]
+
+
+def is_own(host: Name, of: Union[Name, Address], mx: Optional[Answer]) -> bool:
+    """Tell whether a host of a subject is the user's own: a sender's any, a domain's by its name.
+
+    Then it is the domain itself, below it or above it.
+    """
+    return mx is None or is_related(host, of)
+
+
 class Subject(Value):
     """A mail domain or a sender, and all that hangs from it.
 
@@ -255,19 +269,15 @@ class Subject(Value):
     """
 
     of: Union[Name, Address]
-    mx: Optional[Answer] = None
-    hosts: tuple[MailHost, ...] = ()
-    left_out_hosts: int = 0
-    left_out_addresses: int = 0
-    left_out_lookups: int = 0
-    ignored_hosts: int = 0
-    ignored_addresses: int = 0
-    zone_answers: Optional[ZoneAnswers] = None
-    spf: Optional[SpfFacts] = None
-
-    def owns(self, host: Name) -> bool:
-        """Whether a host is the user's own: a sender, or the domain, below it or above it."""
-        return self.mx is None or is_related(host, self.of)
+    mx: Optional[Answer]
+    hosts: tuple[MailHost, ...]
+    left_out_hosts: int
+    left_out_addresses: int
+    left_out_lookups: int
+    ignored_hosts: int
+    ignored_addresses: int
+    zone_answers: Optional[ZoneAnswers]
+    spf: Optional[SpfFacts]
 
     @property
     def mail_hosts(self) -> tuple[MailHost, ...]:
@@ -278,12 +288,6 @@ class Subject(Value):
         named = (host for host in self.hosts if host.name is not None or self.mx is None)
         hosts = (host for host in named if not host.is_helo)
         return tuple({host.name: host for host in hosts}.values())
-
-    @property
-    def null_mx(self) -> bool:
-        """Whether its only MX is "." (RFC 7505, 3)."""
-        records = self.mx.records if self.mx is not None else ()
-        return [record.exchange for record in records] == [ROOT]
 
     @property
     def addresses(self) -> tuple[MailAddress, ...]:

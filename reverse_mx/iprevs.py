@@ -71,7 +71,7 @@ class Iprevs:
 
     async def _walk(self, address: Address) -> Iprev:
         if not has_reverse(address) or not self._reverse:
-            return Iprev(address, None)
+            return Iprev(address, None, (), 0, ())
         ptr = await self._lookups.ask(reverse_name(address), PTR)
         zone_answers = start(self._ask_zones(ptr))
         targets = ptr_targets(ptr)

@@ -135,11 +135,10 @@ def spells_address(name: Name, address: Address) -> bool:
         spellings = {"".join(pairs), "".join(pairs)[::-1]}
     groups = list(struct.unpack("!8H", address.packed)) if address.version == 6 else []
     compressed = address.compressed.replace(":", "-")
-    for run in re.findall(r"[0-9a-f.-]+", text):
+    for run in re.findall(r"[0-9a-f](?:[0-9a-f.-]*[0-9a-f])?", text):
         parts = re.findall(r"[0-9a-f]+", run)
         if address.version == 6 and (
-            compressed in run.strip("-.").split(".")
-            or _has_slice([int(p, 16) for p in parts], groups)
+            compressed in run.split(".") or _has_slice([int(p, 16) for p in parts], groups)
         ):
             return True
         if any(_has_whole_parts(parts, spelling) for spelling in spellings):
@@ -166,20 +165,16 @@ def _spells_decimally(text: str, address: Address) -> bool:
 def _has_whole_parts(parts: Sequence[str], spelling: str) -> bool:
     """Tell whether some neighbouring parts, whole, make the spelling."""
     joined = "".join(parts)
-    if spelling not in joined:  # so for nearly every name; there may be many, and long ones
-        return False
     ends = {0, *itertools.accumulate(map(len, parts))}
-    return any(
+    # In nearly no name is it at all; there may be many, and long ones.
+    return spelling in joined and any(
         end - len(spelling) in ends and joined[end - len(spelling) : end] == spelling
         for end in ends
     )
 
 
 def _has_slice(numbers: Sequence[int], wanted: Sequence[int]) -> bool:
-    return any(
-        numbers[start : start + len(wanted)] == wanted
-        for start in range(len(numbers) - len(wanted) + 1)
-    )
+    return any(numbers[start : start + len(wanted)] == wanted for start in range(len(numbers)))
 
 
 def rdtype_of(address: Address) -> RdataType:

@@ -12,7 +12,7 @@ from typing import Any, Optional, Union
 from dns.rdatatype import AAAA, A
 from nagiosplugin.state import ServiceState
 
-from reverse_mx.addresses import private_by, translated_by, unusable_as
+from reverse_mx.addresses import kind_of
 from reverse_mx.answer import Answer, Question
 from reverse_mx.facts import Iprev, MailAddress, MailHost, PtrName, SpfFacts, Subject
 from reverse_mx.generic import Generic, why_generic
@@ -159,7 +159,7 @@ def _address(fact: MailAddress, states: Mapping[int, ServiceState]) -> Plain:
     return {
         "address": str(fact.address),
         "state": plain_state(states[id(fact)]),
-        "kind": _kind(fact.address),
+        "kind": plain_enum(kind_of(fact.address).use),
         "confirmation": _confirmation(iprev),
         "ptr": _lookup(iprev.ptr),
         "owner": show_name(iprev.owner),
@@ -170,14 +170,6 @@ def _address(fact: MailAddress, states: Mapping[int, ServiceState]) -> Plain:
         "greeting": _greeting(fact.greeting) if fact.greeting is not None else None,
         "zones": list(map(plain_zone_answers, iprev.zone_answers)),
     }
-
-
-def _kind(address: Address) -> str:
-    if unusable_as(address):
-        return "unusable"
-    if private_by(address):
-        return "private"
-    return "translated" if translated_by(address) else "public"
 
 
 def _confirmation(iprev: Iprev) -> str:

@@ -165,11 +165,10 @@ class PtrCures:
         forward = [
             Cure("fix", ZoneRecord(name.canonical, name.forward.question.rdtype, fact.address), of)
             for name in fact.iprev.names[:MOST_IN_LINE]
-            for of in (name.canonical,)
             # A name with another address is another host's, and a generated one its provider's.
-            if name.forward is not None
-            and name.forward.missing
-            and is_good(name.name, fact.address)
+            if name.forward is not None and name.forward.missing
+            for of in (name.canonical,)
+            if is_good(name.name, fact.address)
             and is_good(of, fact.address)
             and name.name not in new
         ]
@@ -186,7 +185,7 @@ class PtrCures:
     def _mixed_ptr(self, fact: MailAddress, _: None) -> list[Cure]:
         said = [name for name in fact.iprev.refuted if self._is_claimed(name.name, fact)]
         # The canonical name of an alias is another host's.
-        own = [n for n in said if n.canonical == n.name and is_good(n.name, fact.address)]
+        own = [n for n in said if is_good(n.name, fact.address) and n.canonical == n.name]
         kept = [n for n in own if n.forward is not None and n.forward.missing]
         others = [name for name in fact.iprev.refuted if name not in kept]
         own_name = [Cure("fix", _OWN_NAME, None)]

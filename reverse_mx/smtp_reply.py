@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 
 import dns.exception
 
-from reverse_mx.names import Name, is_host_name, name_of
+from reverse_mx.names import Name, is_host_name
 from reverse_mx.values import Value
 
 # RFC 5321, 4.2: a code alone, with a blank and text, or with a hyphen where more lines follow.
@@ -108,10 +108,9 @@ class Greeting(Value):
     def names(self) -> tuple[Name, ...]:
         """The host names that it greets with, in whichever of its lines."""
         names = []
-        for line in self.lines:
-            match = re.match(_HOST, line.text)
+        for match in filter(None, (re.match(_HOST, line.text) for line in self.lines)):
             try:
-                names += [name_of(match[1].decode("ascii"))] if match else []
+                names.append(Name([*match[1].split(b"."), b""]))
             except dns.exception.DNSException:
                 continue
         return tuple(dict.fromkeys(name for name in names if is_host_name(name)))

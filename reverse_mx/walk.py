@@ -20,6 +20,8 @@ from reverse_mx.facts import (
     SpfFacts,
     Subject,
     Target,
+    is_null_mx,
+    is_own,
 )
 from reverse_mx.iprevs import Bounds, Iprevs, ptr_targets
 from reverse_mx.lookups import Lookups
@@ -66,7 +68,7 @@ class OwnHosts:
 
     def add(self, subject: Subject) -> None:
         for host in subject.hosts:
-            if any(map(subject.owns, host.names)):
+            if any(is_own(name, subject.of, subject.mx) for name in host.names):
                 self._names.update(host.names)
 
     def __contains__(self, address: MailAddress) -> bool:
@@ -104,17 +106,10 @@ class Walk:
         """Return a mail domain with all that hangs from it."""
         spf = start(self._allowed(name))
         mx = await self._lookups.ask(name, MX)
-        domain = Subject(name, mx)
-        zone_answers = start(self._ask_zone(mx))
-        targets = [] if domain.null_mx else _mx_targets(mx)
+        targets = [] if is_null_mx(mx) else _mx_targets(mx)
         if mx.outcome is Outcome.NODATA:
             targets = [Target(Role.IMPLICIT_MX, name)]
-        walked = await self._hosts(domain, targets, spf)
-        return walked.replace(
-            zone_answers=await zone_answers,
-            spf=await spf,
-            left_out_lookups=self._lookups.left_out,
-        )
+        return await self._subject(name, mx, targets, spf)
 
     async def sender(self, sender: Sender) -> Subject:
         """Return an outbound host or address with all that hangs from it."""
@@ -124,40 +119,42 @@ class Walk:
             targets = [Target(Role.SENDER, None, given=(sender.of,))]
         if sender.helo is not None:
             targets.append(Target(Role.HELO, sender.helo))
-        walked = await self._hosts(Subject(sender.of), targets)
-        return walked.replace(left_out_lookups=self._lookups.left_out)
+        return await self._subject(sender.of, None, targets)
 
     async def _allowed(self, domain: Name) -> Optional[SpfFacts]:
         return None if self._spf is None else await self._spf.allowed(domain)
 
-    async def _ask_zone(self, mx: Answer) -> Optional[ZoneAnswers]:
+    async def _ask_zone(self, mx: Optional[Answer]) -> Optional[ZoneAnswers]:
         # A domain that does not exist is in its registry's zone, which is not at fault.
-        if self._zone_servers is None or mx.outcome is Outcome.NXDOMAIN:
+        if self._zone_servers is None or mx is None or mx.outcome is Outcome.NXDOMAIN:
             return None
         answers = await self._zone_servers.inquire(mx.owner, MX)
         # It is said already that the domain cannot be looked up.
         return answers if answers.answers or not mx.unknown else None
 
-    async def _hosts(
+    async def _subject(
         self,
-        subject: Subject,
+        of: Union[Name, Address],
+        mx: Optional[Answer],
         targets: Sequence[Target],
         spf: Optional[Promise[Optional[SpfFacts]]] = None,
     ) -> Subject:
-        """Return the subject with its hosts and their addresses, those that SPF allows last."""
+        """Return a subject with its hosts and their addresses, those that SPF allows last."""
+        zone_answers = start(self._ask_zone(mx))
         addresses = _Addresses(self._iprevs, self._smtp, self._ignored, self._bounds)
         wanted = [t for t in targets if t.name is None or not self._ignored.host(t.name)]
         names = [*dict.fromkeys(target.name for target in wanted)][: self._bounds.hosts]
         followed = [target for target in wanted if target.name in names][: self._bounds.records]
         left_out = {target.name for target in wanted} - {target.name for target in followed}
         looked_up = start(side_by_side(self._look_up(t, addresses) for t in followed))
-        asked = start(side_by_side(self._ask_own(subject, target) for target in followed))
-        allowed = _spf_targets(await spf if spf is not None else None)
+        asked = start(side_by_side(self._ask_own(of, mx, target) for target in followed))
+        spf_facts = await spf if spf is not None else None
+        allowed = _spf_targets(spf_facts)
         answers = [
             *await looked_up,
             *await side_by_side(self._look_up(t, addresses) for t in allowed),
         ]
-        domain = None if subject.mx is None else subject.mx.owner
+        domain = None if mx is None else mx.owner
         hosts = [
             MailHost(domain, target, tuple(own), (), (), said)
             for target, own, said in zip(
@@ -165,20 +162,27 @@ class Walk:
             )
         ]
         iprevs, greetings = await addresses.walked([h for h in hosts if not h.is_helo])
-        return subject.replace(
+        return Subject(
+            of,
+            mx,
             hosts=_with_addresses(hosts, iprevs, greetings),
             left_out_hosts=len(left_out),
             left_out_addresses=len(addresses.left_out),
             ignored_hosts=len({t.name for t in targets} - {t.name for t in wanted}),
             ignored_addresses=len(addresses.ignored),
+            zone_answers=await zone_answers,
+            spf=spf_facts,
+            left_out_lookups=self._lookups.left_out,
         )
 
-    async def _ask_own(self, subject: Subject, target: Target) -> tuple[ZoneAnswers, ...]:
+    async def _ask_own(
+        self, of: Union[Name, Address], mx: Optional[Answer], target: Target
+    ) -> tuple[ZoneAnswers, ...]:
         """Ask the servers of its zone for the addresses of a host, if it is the user's own."""
         name = target.name
         if self._zone_servers is None or name is None:
             return ()
-        if not subject.owns(name) or not is_host_name(name):
+        if not is_own(name, of, mx) or not is_host_name(name):
             return ()
         answers = [await self._lookups.ask(name, rdtype) for rdtype in self._rdtypes]
         asked = await side_by_side(

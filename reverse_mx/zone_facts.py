@@ -97,9 +97,9 @@ class ServerAnswer(Value):
 
     server: Name
     address: Optional[Address]
-    answer: Optional[Answer] = None
-    soa: Optional[Answer] = None
-    unasked: Optional[Unasked] = None
+    answer: Optional[Answer]
+    soa: Optional[Answer]
+    unasked: Optional[Unasked]
 
     @property
     def serial(self) -> Optional[int]:
@@ -208,7 +208,7 @@ class ZoneAnswers(Value):
     answers: tuple[ServerAnswer, ...]
     lookups: tuple[Answer, ...]
     left_out: int
-    delegation: Optional[Delegation] = None
+    delegation: Optional[Delegation]
 
     @property
     def edges(self) -> Iterator[Edge]:

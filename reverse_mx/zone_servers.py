@@ -177,7 +177,7 @@ class ZoneServers:
         known = tuple(answer for answer in answers if answer is not None)
         left_out = zone.left_out + len(wanted) - len(known)
         left_out += sum(len(server.addresses[MOST_ADDRESSES:]) for server in zone.servers)
-        return ZoneAnswers(question, zone, known, lookups, left_out)
+        return ZoneAnswers(question, zone, known, lookups, left_out, None)
 
     async def _lookup(self, name: Name, rdtype: RdataType, at: str = "") -> Answer:
         return await self._lookups.ask(name, rdtype, at, unchecked=not at)
@@ -190,9 +190,9 @@ class ZoneServers:
             return None
         if address is None:
             why = Unasked.NO_ADDRESS if server.missing else Unasked.UNKNOWN_ADDRESS
-            return ServerAnswer(server.name, None, unasked=why)
+            return ServerAnswer(server.name, None, None, None, why)
         if not self._may_be_asked(server, address):
-            return ServerAnswer(server.name, address, unasked=Unasked.INSIDE)
+            return ServerAnswer(server.name, address, None, None, Unasked.INSIDE)
         answer, soa = await side_by_side(
             (
                 self._lookup(question.name, question.rdtype, str(address)),
@@ -201,7 +201,7 @@ class ZoneServers:
         )
         if answer.left_out or soa.left_out:
             return None
-        return ServerAnswer(server.name, address, answer, soa)
+        return ServerAnswer(server.name, address, answer, soa, None)
 
     def askable(self, server: NameServer) -> list[Address]:
         """Return the addresses of a name server that may be asked, as many as are."""

@@ -5,14 +5,27 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from dns.rdatatype import AAAA, A
 
-from reverse_mx.facts import Iprev
+from reverse_mx.answer import Answer, Outcome, Question
+from reverse_mx.facts import Iprev, MailHost, Role, Target
 from reverse_mx.names import address_in_letters, name_of
 
 
 def test_owner_of_an_address_that_was_not_looked_up_is_its_reverse_name() -> None:
     address = ipaddress.ip_address("127.0.0.1")
-    assert Iprev(address, None).owner == name_of(address.reverse_pointer)
+    assert Iprev(address, None, (), 0, ()).owner == name_of(address.reverse_pointer)
+
+
+def test_longer_chain_of_aliases_is_the_whole_one() -> None:
+    """A lookup that failed on the way has a part of it, another may have had another on the way."""
+    name, first, other, last = map(name_of, ("mx.example", "z.example", "a.example", "b.example"))
+    answers = (
+        Answer(Question(name, A), Outcome.FAILURE, aliases=(first,)),
+        Answer(Question(name, AAAA), Outcome.FOUND, aliases=(other, last)),
+    )
+    host = MailHost(name, Target(Role.MX, name), answers, (), (), ())
+    assert host.names == (name, other, last)
 
 
 @pytest.mark.parametrize(
