@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Optional
+from typing import Optional, Union
 
 import dns.rcode
 
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
-from reverse_mx.cure import Cure, Delegate, Greet, Hint, Reload
+from reverse_mx.cure import Cure, Delegate, Glue, Greet, Hint, Reload
 from reverse_mx.findings import DELIVERS, RETURNS, Reaction
 from reverse_mx.message import ExtendedError
 from reverse_mx.names import ROOT, Name, is_registrys, mailbox_of
@@ -17,7 +17,7 @@ from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.text import in_line, show_name, show_octets, wrap
 from reverse_mx.wording import Wording, in_words, show_term
 from reverse_mx.wording import remarks as show_remarks
-from reverse_mx.zone_facts import ServerAnswer, Zone, ZoneAnswers
+from reverse_mx.zone_facts import Copy, ServerAnswer, Zone, ZoneAnswers
 
 # So many lines of what mends it are seen at once, below what is wrong and why.
 LINES_OF_CURE = 2
@@ -57,12 +57,7 @@ class AdviceWording(Wording):
         if isinstance(cure.what, Reload):
             return self._reload(cure.what)
         if isinstance(cure.what, Delegate):
-            servers = ", ".join(map(self.name, cure.what.servers))
-            zone, parent = self.name(cure.what.zone), self.name(cure.what.parent)
-            who = "its registrar" if is_registrys(cure.what.parent) else f"whoever runs {parent}"
-            if cure.what.glue:
-                return f"{who} has in {parent}, as glue, {in_line(cure.what.glue, ', ')}"
-            return f"{who} has {zone} delegated to {servers}, with their addresses as glue"
+            return self._delegate(cure.what)
         if isinstance(cure.what, Greet):
             name = self.name(cure.what.name)
             return f"have it greet as {name} (Postfix: myhostname = {name})"
@@ -72,25 +67,30 @@ class AdviceWording(Wording):
             return _HINTS[cure.what]
         return str(cure.what)
 
+    def _delegate(self, delegate: Delegate) -> str:
+        zone, parent = self.name(delegate.zone), self.name(delegate.parent)
+        who = "the registrar" if is_registrys(delegate.parent) else f"whoever runs {parent}"
+        if delegate.glue:
+            return f"{who} changes the glue in {parent}: {in_line(delegate.glue, '; ', _glue)}"
+        glue = ", with glue" * any(name.is_subdomain(delegate.zone) for name in delegate.servers)
+        servers = _listed([*map(self.name, delegate.servers)])
+        return f"{who} changes {zone}. NS in {parent} to {servers}{glue}"
+
     def _reload(self, reload: Reload) -> str:
-        zone, servers = self.name(reload.zone), ", ".join(map(self.name, reload.servers))
-        if reload.primary is None and reload.undecided:
-            return (
-                f"find out which of {servers} is right, and have {zone} loaded anew on the others"
-            )
-        if reload.primary is None:
-            return f"have the zone {zone} loaded anew on {servers}"
-        above = f" above {reload.above}" if reload.above is not None else ""
-        raised = f"raise the serial of the zone {zone} on"
-        if reload.undecided:
-            return f"{raised} its primary {self.name(reload.primary)}{above}"
-        why = (
-            "it was changed without that"
-            if reload.back is None
-            else f"it went back to {reload.back}"
-        )
-        then = f"and have it loaded anew on {servers}"
-        return f"{raised} {self.name(reload.primary)}{above} ({why}), {then}"
+        own = {
+            "zone": f"the zone {self.name(reload.zone)}",
+            "primary": self.name(reload.primary) if reload.primary is not None else "",
+            "above": f" above {reload.above}" if reload.above is not None else "",
+            "why": "it was changed without that",
+            "right": self.server(reload.right._replace(address=None)) if reload.right else "",
+            "them": "it" if len(reload.servers) == 1 else "them",
+        }
+        if reload.back is not None:
+            own["why"] = f"it went back to {reload.back}"
+        said = _RELOADS[reload.right is not None, reload.primary is not None]
+        # All are to be named, if need be without their addresses.
+        ways = itertools.islice(self._servers(reload.servers), 2)
+        return _seen_at_once([said.format(**own, servers=servers) for servers in ways])
 
     def _spf_step(self, step: SpfStep) -> str:
         record = f"the TXT record of {self.name(step.owner)}"
@@ -145,11 +145,10 @@ class AdviceWording(Wording):
             said = _NO_ADDRESS
         answers = opinion.asked[-1].answers if opinion.asked else ()
         of_zone = self._of_zone(opinion)
-        ways = [said.format(**of_zone, servers=servers) for servers in self._servers(answers)]
-        fitting = (way for way in ways if len(wrap(f"fix: {way}", "  ", "  ")) <= LINES_OF_CURE)
-        return next(fitting, ways[-1])
+        ways = self._servers(answers)
+        return _seen_at_once([said.format(**of_zone, servers=servers) for servers in ways])
 
-    def _servers(self, answers: Sequence[ServerAnswer]) -> Iterator[str]:
+    def _servers(self, answers: Sequence[Union[ServerAnswer, Copy]]) -> Iterator[str]:
         """Yield name servers, all of them with their addresses first, then ever less."""
         full = [self.server(answer) for answer in answers]
         names = [*dict.fromkeys(self.name(answer.server) for answer in answers)]
@@ -243,6 +242,17 @@ _ASKS = {
     ),
 }
 
+# Who does what where name servers differ, by whether it is known who of them is right, and whether
+# something is to be done about the primary.
+_RELOADS = {
+    (True, False): "whoever runs {servers} has {them} transfer {zone} again: {right} is right",
+    (True, True): "whoever runs {primary} raises the serial of {zone}{above} ({why}), for {servers}"
+    " to transfer it",
+    (False, True): "whoever runs the primary {primary} raises the serial of {zone}{above}",
+    (False, False): "whoever runs {servers} finds out which is right, and has the others transfer"
+    " {zone} from it",
+}
+
 # Who does what, with which record: servers first, as that is quicker than a registry.
 _MENDS = {
     Cause.WITHHELD: "whoever runs the resolver takes the name off its list; or name another"
@@ -291,6 +301,17 @@ def _holder(parent: Optional[Name], contact: str) -> str:
 def _is_glued(asked: ZoneAnswers) -> bool:
     """Tell whether a zone has a server in itself, whose address its parent has to have."""
     return any(answer.server.is_subdomain(asked.zone.name) for answer in asked.answers)
+
+
+def _seen_at_once(ways: Sequence[str]) -> str:
+    """Return the first of several wordings of a cure that is not too long, else the last."""
+    fitting = (way for way in ways if len(wrap(f"fix: {way}", "  ", "  ")) <= LINES_OF_CURE)
+    return next(fitting, ways[-1])
+
+
+def _glue(glue: Glue) -> str:
+    old = f" in place of {', '.join(map(str, glue.old))}" if glue.old else ""
+    return f"{', '.join(map(str, glue.records))}{old}"
 
 
 def _listed(parts: Sequence[str]) -> str:

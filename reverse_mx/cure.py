@@ -11,6 +11,7 @@ from dns.rdatatype import MX, PTR, TXT, RdataType
 from reverse_mx.names import ROOT, Address, Name
 from reverse_mx.spf_cures import SpfStep
 from reverse_mx.text import MOST_IN_LINE, show_name, show_octets
+from reverse_mx.zone_facts import Copy
 
 # What only the reader can fill in.
 NAME = "NAME-OF-THE-HOST."
@@ -40,15 +41,16 @@ class Reload(NamedTuple):
     """A zone that some of its name servers have an old version of.
 
     They take no new one from the ``primary`` before the serial there is raised ``above`` theirs,
-    if that is given; it may have gone ``back``. Without a primary it is unknown which is right.
+    if that is given; it may have gone ``back``. ``right`` has what they are to have, None if that
+    is unknown.
     """
 
     zone: Name
-    servers: tuple[Name, ...]
+    servers: tuple[Copy, ...]
+    right: Optional[Copy]
     primary: Optional[Name] = None
     above: Optional[int] = None
     back: Optional[int] = None
-    undecided: bool = False
 
 
 class Greet(NamedTuple):
@@ -72,13 +74,20 @@ class Hint(enum.Enum):
     NO_IPV6 = enum.auto()
 
 
+class Glue(NamedTuple):
+    """The addresses that a parent is to have for a name server, in place of ``old`` ones."""
+
+    records: tuple[ZoneRecord, ...]
+    old: tuple[Address, ...]
+
+
 class Delegate(NamedTuple):
     """The delegation that a zone's own records ask of its parent: its ``servers``, or ``glue``."""
 
     zone: Name
     parent: Name
     servers: tuple[Name, ...]
-    glue: tuple[ZoneRecord, ...] = ()
+    glue: tuple[Glue, ...] = ()
 
 
 class Change(enum.Enum):

@@ -356,9 +356,9 @@ def test_one_secondary_is_stale(
     assert status.startswith(f"REVERSE_MX CRITICAL - example.com: {said} [missing-ptr]")
     assert long == [
         f"[CRITICAL] missing-ptr: {said}",
-        "  fix: have the zone 100.51.198.in-addr.arpa loaded anew on ns2.isp.example",
+        "  fix: whoever runs ns2.isp.example (192.0.2.22, serial 6) has it transfer the",
+        "    zone 100.51.198.in-addr.arpa again: ns1.isp.example (serial 7) is right",
         "  in: zone 100.51.198.in-addr.arpa, contact noc@isp.example",
-        "    a reverse zone: as a rule the address's provider changes it",
     ]
 
 
@@ -372,7 +372,7 @@ def test_glue_differs_from_the_zone(program: Program) -> None:
         assert net.first_lines(program, "--authoritative") == [
             f"REVERSE_MX WARNING - example.com: {said} [inconsistent-ns]",
             f"[WARNING] inconsistent-ns: {said}",
-            "  fix: its registrar has in com, as glue, ns2.example.com. A 192.0.2.12",
+            "  fix: the registrar changes the glue in com: ns2.example.com. A 192.0.2.12 in",
+            "    place of 192.0.2.99",
             "example.com",
-            "  zone example.com, 2 name server addresses asked",
         ]
