@@ -8,6 +8,7 @@ from typing import Optional, Union
 
 import dns.rcode
 
+from reverse_mx.answer import Outcome
 from reverse_mx.causes import Cause, Excluded, Newer, Opinion
 from reverse_mx.cure import Cure, Delegate, Glue, Greet, Hint, Reload
 from reverse_mx.findings import DELIVERS, RETURNS, Reaction
@@ -143,19 +144,27 @@ class AdviceWording(Wording):
             said = _SIGNATURES[next(codes, DNSSEC_BOGUS)]
         if opinion.cause is Cause.NO_GLUE and not _is_glued(opinion.asked[-1]):
             said = _NO_ADDRESS
-        answers = opinion.asked[-1].answers if opinion.asked else ()
         of_zone = self._of_zone(opinion)
-        ways = self._servers(answers)
+        answers = opinion.asked[-1].answers if opinion.asked else ()
+        contact = _contact_of_servers(opinion.asked[-1].zone) if opinion.asked else ""
+        told = contact in of_zone.get("holder", "")
+        ways = self._servers(answers, "" if told else contact)
         return _seen_at_once([said.format(**of_zone, servers=servers) for servers in ways])
 
-    def _servers(self, answers: Sequence[Union[ServerAnswer, Copy]]) -> Iterator[str]:
-        """Yield name servers, all of them with their addresses first, then ever less."""
+    def _servers(
+        self, answers: Sequence[Union[ServerAnswer, Copy]], contact: str = ""
+    ) -> Iterator[str]:
+        """Yield name servers, all of them with their addresses first, then ever less.
+
+        The address of a server is below, too; its contact is not.
+        """
         full = [self.server(answer) for answer in answers]
         names = [*dict.fromkeys(self.name(answer.server) for answer in answers)]
+        ways = [(full, f" ({contact})"), (names, f" ({contact})")] if contact else []
         for most in (len(full), 2, 1):
-            for shown in (full, names):
+            for shown, of in (*ways, (full, ""), (names, "")):
                 more = len(shown) - most
-                yield _listed([*shown[:most], *[f"{more} more"] * (more > 0)])
+                yield _listed([*shown[:most], *[f"{more} more"] * (more > 0)]) + of
 
     def _of_zone(self, opinion: Opinion) -> dict[str, str]:
         """Return what there is to say of the zone that a lookup failed in."""
@@ -345,6 +354,21 @@ _BY = {
     DELIVERS: "mail to it delivered by",
     RETURNS: "mail to it returned by",
 }
+
+
+def _contact_of_servers(zone: Zone) -> str:
+    """Return the contact of the zone that the names of a zone's servers are in, if it is known.
+
+    It comes with the denial of their addresses of one family.
+    """
+    answers = [answer for server in zone.servers for answer in server.answers]
+    known = {a.soa[0]: a.soa[1] for a in answers if a.soa and a.outcome is Outcome.NODATA}
+    contacts = [
+        contact_of(Zone(apex, soa, (), 0))
+        for apex, soa in known.items()
+        if not is_registrys(apex) and all(s.name.is_subdomain(apex) for s in zone.servers)
+    ]
+    return contacts[0] if len(contacts) == 1 else ""
 
 
 def contact_of(zone: Zone) -> str:

@@ -169,8 +169,8 @@ def test_cause_with_the_zones_own_servers(plugin: Plugin, answered: str, said: s
         pytest.param(
             "! * * authority",
             "all its name servers answer REFUSED for example.net fix: whoever runs ns.example.net"
-            " (192.0.2.54) serves it again, or the registrar changes example.net. NS and glue in"
-            " net",
+            " (192.0.2.54) (dns@example.net) serves it again, or the registrar changes example.net."
+            " NS and glue in net",
             id="looked-for-behind-the-alias",
         ),
         pytest.param(

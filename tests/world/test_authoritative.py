@@ -502,6 +502,6 @@ def test_failure_behind_an_alias_is_looked_for_there(program: Program, stack: Ex
         f"{WITNESSES[3]}) does not answer (connection refused)",
     ]
     assert cause(output) == (
-        f"cause: other name servers answer, but none of {child} fix: whoever runs {WITNESSES[3]})"
-        f" has it answer, or the zone's owner changes {child}. NS in {REVERSE}"
+        f"cause: other name servers answer, but none of {child} fix: whoever runs ns3.isp.example"
+        f" (noc@isp.example) has it answer, or the zone's owner changes {child}. NS in {REVERSE}"
     )
