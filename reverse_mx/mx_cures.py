@@ -190,12 +190,14 @@ class MxCures:
         )
 
     def _unusable_address(self, fact: MailAddress, _: None) -> list[Cure]:
-        hosts = {host.names[-1]: host for host in self._holders.get(fact.address, ())}
+        holders = self._holders.get(fact.address, ())
+        # Each alias of what is nobody's has to become a host; else the host itself is mended.
+        hosts = {h.names[-2:] if is_nobodys(h.names[-1]) else h.names[-1]: h for h in holders}
         cures = [self._without(fact.address, host) for host in hosts.values()]
         terms = [
             (domain, term)
             for domain, term in self._allowed.get(fact.address, ())
-            if not any(_stands_for(term, domain, host) for host in hosts.values())
+            if not any(_stands_for(term, domain, host) for host in holders)
         ]
         corrected = [[_spf_term(domain, term)] for domain, term in terms]
         return [
@@ -207,8 +209,7 @@ class MxCures:
         """Return what rids a host of an address."""
         name = host.names[-1]
         if is_nobodys(name):
-            alias = _host_for_alias(host, name) if host.aliases else []
-            return [*self._targeting(name, _correct), *alias]
+            return _host_for_alias(host, name) if host.aliases else self._targeting(name, _correct)
         others = any(not unusable_as(address) for address in host.all_addresses)
         action = "remove" if others else "replace by a public address"
         return [Cure(action, ZoneRecord(name, rdtype_of(address), address), name)]
