@@ -82,10 +82,16 @@ class PtrCures:
             shared = target == fact.iprev.owner and self._is_shared(target)
             if is_nobodys(target) or target in fact.expected or shared:
                 names = self._new_names(fact)
+                # Whoever has a name there that fits keeps it, or needs another.
+                old = fact.iprev.names
+                names += [n for n in self._losing(fact, old, names) if is_good(n, fact.address)]
+                others = self._losing(fact, old, names)
                 zone = owner.parent()
                 cures = _given(owner, names or [NAME], zone)
                 alias = Cure("in place of", ZoneRecord(owner, CNAME, target), zone)
-                return [*_renaming(fact, names), *self._forward(fact, names), *cures, alias]
+                rename = [Cure("first", _rename(n, show_name(n)), None) for n in others[:1]]
+                first = _renaming(fact, names) or rename
+                return [*first, *self._forward(fact, names), *cures, alias]
         return []
 
     def _is_shared(self, owner: Name) -> bool:
@@ -225,12 +231,12 @@ class PtrCures:
             names = [name for name in names if name in sound]
         return [_in_ehlo(name, said if named else None) for name in names]
 
-    def _fits_without(self, fact: MailAddress, old: Name, new: Sequence[Name]) -> bool:
-        """Tell whether everybody whom a PTR name fits is left one after a change of them."""
-        names = {name.name for name in fact.iprev.names}
-        left = (names - {old}) | set(new)
-        claims = (set(f.expected) for f in self._facts.get(fact.address, ()))
-        return not any(names & claim and not left & claim for claim in claims)
+    def _losing(self, fact: MailAddress, old: Sequence[PtrName], new: Sequence[Name]) -> list[Name]:
+        """Return those of old names that lead back and fit whoever has none with the new ones."""
+        left = {*new, *(name.name for name in fact.iprev.names if name not in old)}
+        claims = (f.expected for f in self._facts.get(fact.address, ()))
+        lost = {name for claim in claims if left.isdisjoint(claim) for name in claim}
+        return [n.name for n in old if n.confirms(fact.address) and n.name in lost]
 
     def _as_well(self, fact: MailAddress, other: MailHost) -> list[Cure]:
         """Return what makes up for a host at an address that is named after another host."""
@@ -318,10 +324,10 @@ class PtrCures:
             for other in fact.iprev.names
             if other.confirms(fact.address) and is_good(other.name, fact.address)
         ]
-        if good and self._fits_without(fact, name.name, ()):
+        if good and not self._losing(fact, [name], ()):
             return _remove(fact, [name])
         new = self._new_names(fact)
-        lost = not self._fits_without(fact, name.name, new)
+        lost = self._losing(fact, [name], new)
         if lost or not {*new}.isdisjoint(good) or (not new and fact.canonical is not None):
             return [Cure("fix", _rename(name.name), fact.iprev.owner)]
         return [*self._better(fact), *_remove(fact, [name], "in place of")]
@@ -351,9 +357,9 @@ _SEEN = "give --sender the address that receivers see"
 _OWN_NAME = "give the host a name of its own, in its address and PTR records and in EHLO"
 
 
-def _rename(name: Name) -> str:
+def _rename(name: Name, host: str = "the host") -> str:
     how = "without an underscore" if b"_" in b"".join(name.labels) else "after its task"
-    return f"name the host {how} in its MX, address and PTR records"
+    return f"name {host} {how} in its MX, address and PTR records"
 
 
 def _renaming(fact: MailAddress, names: Sequence[Name]) -> list[Cure]:
