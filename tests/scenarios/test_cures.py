@@ -94,7 +94,8 @@ PORT = 16000
 RECORD = re.compile(r"([a-z0-9 ,]+): (\S*\.) (A|AAAA|MX|PTR|CNAME|TXT) (.+)")
 MORE = re.compile(r"[a-z ]+: \d+ more PTR records of (\S+?)(?:, all but (.*))?")
 MORE_MX = re.compile(r"([a-z ,]+): \d+ more MX records to (\S+)")
-RELOAD = re.compile(r"fix: .*\bthe zone (?:\S+ \()?([^ )]+)\)? (?:loaded|on) ")
+RELOAD = re.compile(r"fix: whoever runs ns\d\.isp\.example ")
+OF_ZONE = re.compile(r" between the name servers of (?:\S+ \()?([^ ):]+)")
 SAY = re.compile(r"fix: have the host (?:that says (\S+) )?say (\S+) in EHLO")
 ACTION = re.compile(r"(fix|add|remove|correct|replace|in place of)[^:]*: ")
 _PLACES = {"MX": "10 NAME-OF-THE-HOST.", "CNAME": "NAME-OF-THE-HOST."}
@@ -374,8 +375,8 @@ class Patient:
                 self.correct(absolute(more_mx[2]), more_mx[1])
                 taken = True
                 continue
-            if reload := RELOAD.match(line):
-                self._loaded.add(absolute(reload[1]))
+            if RELOAD.match(line) and (of_zone := OF_ZONE.search(advised.text)):
+                self._loaded.add(absolute(of_zone[1]))
                 taken = True
                 continue
             if say:
