@@ -9,8 +9,8 @@ generic         why a PTR name is generic: it spells its address, or says what l
 values          the base of frozen values
 text            what makes text of names, octets and numbers, safe to print
 loop            promises, the chains that wait for them, sockets, timers, the clock
-lines           whose turn it is: which domain a lookup is charged to, its share of what is under way
-message         the wire format: a question composed, a message read within bounds, with its EDE; pure
+lines           which domain a lookup is charged to: whose turn it is, and its share
+message         the wire format: a question composed, a message and its EDE read within bounds
 answer          what a message says to a question: outcome, failure, remarks; who asked (edge); pure
 exchange        one question to one server, over UDP and TCP
 lookups         which server is asked when, and each question once
@@ -18,17 +18,17 @@ spf_record      the grammar of an SPF record, and what can be said of one
 spf_mending     what the owner of an SPF record meant to say, from its text alone
 smtp_reply      the greeting of an SMTP server, read within bounds; pure
 zone_facts      what was learnt of a zone: its name servers, what each says, how it is delegated
-facts           what was learnt of a domain, its hosts and its SPF: frozen values, no prose, no verdict
+facts           what was learnt of a domain, hosts, SPF: frozen values, no prose, no verdict
 spf             the walk through SPF records
 zone_servers    who is in charge of a name, and what they say themselves
 smtp            how SMTP servers greet, on the same loop
-iprevs          each address -> its PTR names and back (iprev, RFC 8601), once in a run, within bounds
+iprevs          address -> PTR names and back (iprev, RFC 8601), once in a run, within bounds
 walk            domain -> mail hosts, SPF -> addresses, and from there back
 wording         phrases for what was learnt: what a server answered, what a code is called
 findings        the vocabulary: what can be wrong, how bad that is, what receivers do; Problem
 measures        what is timed and counted of a run, for the performance data
 sentences       a sentence for each problem, of those phrases
-causes          what is behind a lookup that failed, from what others say; which lookups a problem rests on
+causes          what is behind a failed lookup, from what others say; what a problem rests on
 spf_cures       whose SPF record is to be mended, and what it should say
 cure            what a cure is: what to do with which record, and whose zone that is in
 server_cures    what mends a name server or an SMTP server
