@@ -211,7 +211,9 @@ class PtrCures:
         # Another host may well have this address and be named so.
         wanted = self._better(fact, "fix, unless the other name is wanted")
         new, owner, own = self._new_names(fact), fact.iprev.owner, fact.canonical
-        if new and own is not None and {*new}.isdisjoint(fact.expected):
+        # A domain with another host there may be content with its name, the same host alone not.
+        alike = (f for f in self._facts.get(fact.address, ()) if f.host == fact.host)
+        if new and own is not None and any({*new}.isdisjoint(f.expected) for f in alike):
             if not is_good(own, fact.address):
                 return [Cure("fix", _rename(own), owner)]
             wanted.append(Cure("add", ZoneRecord(owner, PTR, own), owner))

@@ -459,8 +459,11 @@ def harm_of(
     # What comes to light as it is checked only now was wrong before.
     new = [p for p in after if p.about not in known]
     new = [p for p in new if p.subject.split()[-1] in seen]
-    # So was what the secondary lacks: no cure changes that.
+    # So was what the secondary lacks: no cure changes that. What is said at an address of no use
+    # is mended with the address.
     new = [p for p in new if not p.finding.startswith("inconsistent")]
+    useless = {subject for finding, subject in known if finding == "unusable-address"}
+    new = [p for p in new if p.finding != "helo-mismatch" or p.subject not in useless]
     # Nor is it harm where something worse was that is gone.
     left = {p.about for p in after}
     gone = [p for p in before if p.about not in left]
