@@ -215,8 +215,6 @@ class HostContext(FindingsContext):
     """Judges a mail host: its name, and whether it has addresses."""
 
     def found(self, fact: MailHost) -> Iterator[Found]:
-        if fact.name is None:
-            return
         if fact.target.role is Role.MX and not fact.answers:
             yield "invalid-mx", None
         if fact.target.role is Role.MX and fact.aliases:

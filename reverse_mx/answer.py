@@ -225,10 +225,11 @@ class Content(NamedTuple):
 class Edge(NamedTuple):
     """A lookup as a step of the walk: ``stage`` is what it was made for, and is timed under.
 
-    One answer may be several edges' own, as each question is asked once.
+    It is None for the lookups that find the servers of a zone, which no receiver makes. One answer
+    may be several edges' own, as each question is asked once.
     """
 
-    stage: str
+    stage: Optional[str]
     answer: Answer
 
 

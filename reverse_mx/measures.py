@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Optional
 
 from reverse_mx.answer import unique
 from reverse_mx.facts import Subject
@@ -12,7 +13,7 @@ from reverse_mx.walk import OwnHosts
 
 def latencies(seconds: float, subjects: Iterable[Subject]) -> Iterator[tuple[str, float]]:
     """Yield the seconds of the whole walk, and of the slowest answer of each stage that asked."""
-    slowest: dict[str, float] = {}
+    slowest: dict[Optional[str], float] = {}
     for subject in subjects:
         for stage, answer in subject.edges:
             if answer.tries:

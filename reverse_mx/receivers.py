@@ -96,7 +96,7 @@ def _scores(problem: Problem) -> Iterator[Reaction]:
 def _conditions(problem: Problem) -> Iterator[When]:
     """Yield what holds of a problem, of all that a reaction can hang on."""
     fact, about = problem.fact, problem.about
-    stage = about.stage if isinstance(about, Edge) else ""
+    stage = about.stage if isinstance(about, Edge) else None
     if isinstance(fact, Subject) and stage == "mx":
         yield When.MX
     elif isinstance(fact, Subject):

@@ -228,7 +228,7 @@ class ZoneAnswers(Value):
         answers = [answer for server in self.zone.servers for answer in server.answers]
         if not self.contents:
             answers = [*self.lookups, *answers]
-        return (Edge("zone", answer) for answer in answers)
+        return (Edge(None, answer) for answer in answers)
 
     @property
     def all_lame(self) -> bool:
