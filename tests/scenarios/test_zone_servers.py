@@ -371,6 +371,19 @@ def test_addresses_of_own_host_that_differ(
     assert output.code == code
 
 
+def test_ipv6_addresses_of_own_host_that_differ(plugin: Plugin) -> None:
+    text = f"""{GOOD}
+        mail.example.com. AAAA 2001:db8::25
+        2001:db8::25 PTR mail.example.com.
+    """
+    lacking = {RESOLVER: text, FIRST: text + AUTHORITY, SECOND: GOOD + AUTHORITY}
+    assert ask(plugin, lacking, "--state", "lame-server=ok").status == (
+        "REVERSE_MX CRITICAL - example.com: AAAA of mail.example.com differs between the name"
+        " servers of example.com: ns1.isp.example (192.0.2.51, serial 7) has AAAA 2001:db8::25;"
+        " ns2.isp.example (192.0.2.52, serial 7) has no AAAA (NODATA) [inconsistent-address]"
+    )
+
+
 def test_addresses_that_rotate_are_a_note(plugin: Plugin) -> None:
     second = GOOD.replace("A 192.0.2.25", "A 192.0.2.99")
     output = ask(plugin, {**both(GOOD), SECOND: second + AUTHORITY}, "-v")
