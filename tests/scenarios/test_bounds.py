@@ -91,19 +91,19 @@ def test_longest_message_is_read_quickly(wire: bytes, records: int) -> None:
 @pytest.mark.parametrize(
     ("wire", "defect"),
     [
-        pytest.param(message(long_names(), []), Defect.COSTLY, id="labels"),
-        pytest.param(message([record(PTR, b"\xc0\xff")], []), Defect.NAME, id="pointer-forward"),
-        pytest.param(message([record(PTR, b"\1a" * 200 + b"\0")], []), Defect.NAME, id="name"),
-        pytest.param(message([record(PTR, b"\1a\0x")], []), Defect.RECORD, id="octet-too-many"),
-        pytest.param(message([record(PTR, b"\1a\0")[:-1]], []), Defect.SHORT, id="cut-off"),
-        pytest.param(message([], [OPT_RECORD] * 2), Defect.OPTIONS, id="two-opt-records"),
+        pytest.param(message(long_names(), []), "COSTLY", id="labels"),
+        pytest.param(message([record(PTR, b"\xc0\xff")], []), "NAME", id="pointer-forward"),
+        pytest.param(message([record(PTR, b"\1a" * 200 + b"\0")], []), "NAME", id="name"),
+        pytest.param(message([record(PTR, b"\1a\0x")], []), "RECORD", id="octet-too-many"),
+        pytest.param(message([record(PTR, b"\1a\0")[:-1]], []), "SHORT", id="cut-off"),
+        pytest.param(message([], [OPT_RECORD] * 2), "OPTIONS", id="two-opt-records"),
     ],
 )
-def test_what_makes_no_sense_is_malformed(wire: bytes, defect: Defect) -> None:
+def test_what_makes_no_sense_is_malformed(wire: bytes, defect: str) -> None:
     started = time.process_time()
     with pytest.raises(Malformed) as raised:
         read(wire, QUERY)
-    assert raised.value.defect is defect
+    assert raised.value.defect is Defect[defect]
     assert time.process_time() - started < 0.5
 
 

@@ -10,7 +10,7 @@ from dns.rdatatype import AAAA, NS, A
 from reverse_mx.answer import Answer, Outcome, Question
 from reverse_mx.facts import Iprev, MailHost, Role, Target
 from reverse_mx.message import Record
-from reverse_mx.names import Name, address_in_letters, name_of
+from reverse_mx.names import address_in_letters, name_of
 from reverse_mx.zone_facts import Delegation, NameServer, Zone
 
 
@@ -30,40 +30,33 @@ def test_longer_chain_of_aliases_is_the_whole_one() -> None:
     assert host.names == (name, other, last)
 
 
-APEX, PARENT, SERVER = map(name_of, ("example.com", "com", "ns1.example.com"))
-OLD, NEW = map(ipaddress.ip_address, ("192.0.2.1", "192.0.2.2"))
-
-
-def delegation(
-    lookup: Answer, of: str = "example.com", records: tuple[object, ...] = ()
-) -> Delegation:
-    """What com says of example.com, whose one server a lookup was for."""
-    authority = (Record(name_of(of), NS, 60, SERVER), Record(SERVER, A, 60, OLD))
-    said = Answer(Question(APEX, NS), Outcome.REFERRAL, records, authority=authority)
-    zone = Zone(APEX, None, (NameServer(SERVER, (lookup,)),), 0)
-    return Delegation(zone, PARENT, SERVER, OLD, said)
-
-
-HAS_NEW = Answer(Question(SERVER, A), Outcome.FOUND, (NEW,))
-
-
 @pytest.mark.parametrize(
-    ("said", "names", "stale"),
+    ("of", "in_the_zone", "known", "names", "stale"),
     [
-        pytest.param(delegation(HAS_NEW), {SERVER}, [(SERVER, [OLD], [NEW])], id="another-address"),
-        pytest.param(
-            delegation(Answer(Question(SERVER, A), Outcome.FAILURE)), {SERVER}, [], id="not-known"
-        ),
-        pytest.param(delegation(HAS_NEW, of="com"), set(), ..., id="of-another-zone"),
-        pytest.param(delegation(HAS_NEW, records=(SERVER,)), set(), ..., id="the-zone-itself"),
+        pytest.param("example.com", False, True, True, True, id="another-address"),
+        pytest.param("example.com", False, False, True, False, id="address-not-known"),
+        pytest.param("com", False, True, False, False, id="of-another-zone"),
+        pytest.param("example.com", True, True, False, False, id="the-zone-itself"),
     ],
 )
 def test_delegation_is_of_the_zone_and_glue_is_stale_where_the_addresses_are_known(
-    said: Delegation, names: set[Name], stale: object
+    of: str, in_the_zone: bool, known: bool, names: bool, stale: bool
 ) -> None:
-    assert said.names == names
-    assert said.differs is bool(names and stale)
-    assert stale in (..., said.stale_glue)
+    apex, parent, server = map(name_of, ("example.com", "com", "ns1.example.com"))
+    old, new = map(ipaddress.ip_address, ("192.0.2.1", "192.0.2.2"))
+    found = Answer(Question(server, A), Outcome.FOUND, (new,))
+    lookup = found if known else Answer(Question(server, A), Outcome.FAILURE)
+    said = Answer(
+        Question(apex, NS),
+        Outcome.FOUND if in_the_zone else Outcome.REFERRAL,
+        (server,) if in_the_zone else (),
+        authority=(Record(name_of(of), NS, 60, server), Record(server, A, 60, old)),
+    )
+    zone = Zone(apex, None, (NameServer(server, (lookup,)),), 0)
+    delegation = Delegation(zone, parent, server, old, said)
+    assert delegation.names == ({server} if names else set())
+    assert delegation.stale_glue == ([(server, [old], [new])] if known else [])
+    assert delegation.differs is stale
 
 
 @pytest.mark.parametrize(
