@@ -60,10 +60,10 @@ class Zone(NamedTuple):
 
         Their contact is ".", with the zone itself for its primary, or nobody.invalid.
         """
-        if self.soa is None:
-            return False
-        mname, rname = self.soa.mname, self.soa.rname
-        return bool(rname == NOBODY or (rname == ROOT and mname == self.name))
+        soa = self.soa
+        return soa is not None and bool(
+            soa.rname == NOBODY or (soa.rname == ROOT and soa.mname == self.name)
+        )
 
     @property
     def is_sink(self) -> bool:
