@@ -303,7 +303,7 @@ class Advisor:
         elif _is_providers(zone.name):
             yield AdviceLine("nothing below it is delegated: the address's provider changes it", 1)
         elif zone.name.is_subdomain(ARPA):
-            yield AdviceLine("a reverse zone: as a rule the address's provider runs it", 1)
+            yield AdviceLine("a reverse zone: as a rule the address's provider changes it", 1)
         servers = [
             f"{self._wording.name(server.name)} ({', '.join(map(str, server.addresses)) or '?'})"
             for server in zone.servers

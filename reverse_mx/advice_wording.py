@@ -80,6 +80,7 @@ class AdviceWording(Wording):
     def _reload(self, reload: Reload) -> str:
         own = {
             "zone": f"the zone {self.name(reload.zone)}",
+            "servers": ", ".join(self.name(copy.server) for copy in reload.servers),
             "primary": self.name(reload.primary) if reload.primary is not None else "",
             "above": f" above {reload.above}" if reload.above is not None else "",
             "why": "it was changed without that",
@@ -88,10 +89,7 @@ class AdviceWording(Wording):
         }
         if reload.back is not None:
             own["why"] = f"it went back to {reload.back}"
-        said = _RELOADS[reload.right is not None, reload.primary is not None]
-        # All are to be named, if need be without their addresses.
-        ways = itertools.islice(self._servers(reload.servers), 2)
-        return _seen_at_once([said.format(**own, servers=servers) for servers in ways])
+        return _RELOADS[reload.right is not None, reload.primary is not None].format(**own)
 
     def _spf_step(self, step: SpfStep) -> str:
         record = f"the TXT record of {self.name(step.owner)}"
@@ -251,15 +249,16 @@ _ASKS = {
     ),
 }
 
-# Who does what where name servers differ, by whether it is known who of them is right, and whether
+# What is done where name servers differ, by whether it is known who of them is right, and whether
 # something is to be done about the primary.
 _RELOADS = {
-    (True, False): "whoever runs {servers} has {them} transfer {zone} again: {right} is right",
-    (True, True): "whoever runs {primary} raises the serial of {zone}{above} ({why}), for {servers}"
-    " to transfer it",
-    (False, True): "whoever runs the primary {primary} raises the serial of {zone}{above}",
-    (False, False): "whoever runs {servers} finds out which is right, and has the others transfer"
-    " {zone} from it",
+    (True, False): "have {zone} loaded anew on {servers}, transferred by whoever runs {them}:"
+    " {right} is right",
+    (True, True): "raise the serial of {zone} on {primary}{above} ({why}), and have it loaded anew"
+    " on {servers}",
+    (False, True): "raise the serial of {zone} on its primary {primary}{above}",
+    (False, False): "find out which of {servers} is right, and have {zone} loaded anew on the"
+    " others",
 }
 
 # Who does what, with which record: servers first, as that is quicker than a registry.

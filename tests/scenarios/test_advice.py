@@ -42,7 +42,7 @@ in: zone example.com, contact first.last@example.com
 """
 THEIRS = """\
 in: zone 2.0.192.in-addr.arpa, contact noc@isp.example
-  a reverse zone: as a rule the address's provider runs it
+  a reverse zone: as a rule the address's provider changes it
   name servers: ns1.isp.example (192.0.2.101), ns2.isp.example (192.0.2.102)
 """
 MAIL = """
@@ -760,7 +760,7 @@ def test_advice(plugin: Plugin, finding: str, text: str, expected: str) -> None:
 PRIVATE = "the zone of a private network, so your own"
 CLASSLESS = "delegated (RFC 2317): whoever runs its name servers changes it"
 PROVIDERS = "nothing below it is delegated: the address's provider changes it"
-REVERSE = "a reverse zone: as a rule the address's provider runs it"
+REVERSE = "a reverse zone: as a rule the address's provider changes it"
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ def test_chain_of_a_sender_and_what_to_do(plugin: Plugin) -> None:
         "[CRITICAL] missing-ptr: 192.0.2.40 has no PTR record (NXDOMAIN)",
         "  fix: 40.2.0.192.in-addr.arpa. PTR NAME-OF-THE-HOST.",
         "  in: zone 2.0.192.in-addr.arpa, contact noc@isp.example",
-        "    a reverse zone: as a rule the address's provider runs it",
+        "    a reverse zone: as a rule the address's provider changes it",
         "    name servers: ns1.isp.example (?)",
         "  meanwhile: refused by Gmail (550-5.7.25, 421-4.7.23), Postfix (450 4.7.25,",
         "    450 4.7.1), Exim (550), OpenSMTPD; Rspamd scores RDNS_NONE (1.0) and",

@@ -480,7 +480,7 @@ def holding(mx: str, primary: str = "ns1", serial: int = 7, fault: str = "") -> 
 
 
 NO_SOA = "! * SOA rcode REFUSED"
-AGAIN = "transfer the zone example.com again:"
+ANEW = "have the zone example.com loaded anew on"
 
 
 @pytest.mark.parametrize(
@@ -489,76 +489,75 @@ AGAIN = "transfer the zone example.com again:"
         pytest.param(
             (holding("mail"), holding("old")),
             ("ns1 (51, serial 7) mail", "ns2 (52, serial 7) old"),
-            "whoever runs ns1.isp.example raises the serial of the zone example.com above 7 (it was"
-            " changed without that), for ns2.isp.example to transfer it",
+            "raise the serial of the zone example.com on ns1.isp.example above 7 (it was changed"
+            " without that), and have it loaded anew on ns2.isp.example",
             id="what-the-primary-has",
         ),
         pytest.param(
             (holding("old", "ns2"), holding("mail", "ns2")),
             ("ns2 (52, serial 7) mail", "ns1 (51, serial 7) old"),
-            "whoever runs ns2.isp.example raises the serial of the zone example.com above 7 (it was"
-            " changed without that), for ns1.isp.example to transfer it",
+            "raise the serial of the zone example.com on ns2.isp.example above 7 (it was changed"
+            " without that), and have it loaded anew on ns1.isp.example",
             id="what-the-primary-has-though-it-is-the-second",
         ),
         pytest.param(
             (holding("old", "ns2", 8), holding("mail", "ns2")),
             ("ns2 (52, serial 7) mail", "ns1 (51, serial 8) old"),
-            "whoever runs ns2.isp.example raises the serial of the zone example.com above 8 (it"
-            " went back to 7), for ns1.isp.example to transfer it",
+            "raise the serial of the zone example.com on ns2.isp.example above 8 (it went back to"
+            " 7), and have it loaded anew on ns1.isp.example",
             id="what-the-primary-has-though-its-serial-is-older",
         ),
         pytest.param(
             (holding("old", fault=NO_SOA), holding("mail", fault=NO_SOA)),
             ("ns1 (51) old", "ns2 (52) mail"),
-            f"whoever runs ns2.isp.example (192.0.2.52) has it {AGAIN} ns1.isp.example is right",
+            f"{ANEW} ns2.isp.example, transferred by whoever runs it: ns1.isp.example is right",
             id="what-the-primary-has-that-the-resolver-names",
         ),
         pytest.param(
             (holding("old", "hidden"), holding("mail", "hidden", 8)),
             ("ns2 (52, serial 8) mail", "ns1 (51, serial 7) old"),
-            f"whoever runs ns1.isp.example (192.0.2.51, serial 7) has it {AGAIN}"
+            f"{ANEW} ns1.isp.example, transferred by whoever runs it:"
             " ns2.isp.example (serial 8) is right",
             id="newest-with-a-hidden-primary",
         ),
         pytest.param(
             (holding("old", "hidden", (1 << 32) - 1), holding("mail", "hidden", 1)),
             ("ns2 (52, serial 1) mail", "ns1 (51, serial 4294967295) old"),
-            f"whoever runs ns1.isp.example (192.0.2.51, serial 4294967295) has it {AGAIN}"
+            f"{ANEW} ns1.isp.example, transferred by whoever runs it:"
             " ns2.isp.example (serial 1) is right",
             id="newest-after-the-serial-went-round",
         ),
         pytest.param(
             (holding("old", "hidden", fault=NO_SOA), holding("mail", "hidden")),
             ("ns2 (52, serial 7) mail", "ns1 (51) old"),
-            f"whoever runs ns1.isp.example (192.0.2.51) has it {AGAIN}"
+            f"{ANEW} ns1.isp.example, transferred by whoever runs it:"
             " ns2.isp.example (serial 7) is right",
             id="newest-is-the-only-serial",
         ),
         pytest.param(
             (holding("old", "ns1"), holding("mail", "ns2", 8)),
             ("ns2 (52, serial 8) mail", "ns1 (51, serial 7) old"),
-            f"whoever runs ns1.isp.example (192.0.2.51, serial 7) has it {AGAIN}"
+            f"{ANEW} ns1.isp.example, transferred by whoever runs it:"
             " ns2.isp.example (serial 8) is right",
             id="newest-if-each-calls-itself-the-primary",
         ),
         pytest.param(
             (holding("old", "hidden"), holding("mail", "hidden")),
             ("ns1 (51, serial 7) old", "ns2 (52, serial 7) mail"),
-            "whoever runs the primary hidden.isp.example raises the serial of the zone example.com"
-            " above 7",
+            "raise the serial of the zone example.com on its primary hidden.isp.example above 7",
             id="none-with-one-serial-and-a-hidden-primary",
         ),
         pytest.param(
             (holding("old", "hidden", 1), holding("mail", "hidden", 1 + (1 << 31))),
             ("ns1 (51, serial 1) old", "ns2 (52, serial 2147483649) mail"),
-            "whoever runs the primary hidden.isp.example raises the serial of the zone example.com",
+            "raise the serial of the zone example.com on its primary hidden.isp.example",
             id="none-with-serials-half-the-circle-apart",
         ),
         pytest.param(
             (holding("old", "ns1"), holding("mail", "ns2")),
             ("ns1 (51, serial 7) old", "ns2 (52, serial 7) mail"),
-            "whoever runs ns1.isp.example and ns2.isp.example finds out which is right, and has the"
-            " others transfer the zone example.com from it",
+            "find out which of ns1.isp.example, ns2.isp.example is right, and have the zone"
+            " example.com loaded anew on the others",
             id="none-if-each-calls-itself-the-primary",
         ),
     ],

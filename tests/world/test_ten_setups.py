@@ -356,8 +356,8 @@ def test_one_secondary_is_stale(
     assert status.startswith(f"REVERSE_MX CRITICAL - example.com: {said} [missing-ptr]")
     assert long == [
         f"[CRITICAL] missing-ptr: {said}",
-        "  fix: whoever runs ns2.isp.example (192.0.2.22, serial 6) has it transfer the",
-        "    zone 100.51.198.in-addr.arpa again: ns1.isp.example (serial 7) is right",
+        "  fix: have the zone 100.51.198.in-addr.arpa loaded anew on ns2.isp.example,",
+        "    transferred by whoever runs it: ns1.isp.example (serial 7) is right",
         "  in: zone 100.51.198.in-addr.arpa, contact noc@isp.example",
     ]
 
