@@ -13,7 +13,7 @@ from reverse_mx.addresses import unusable_as
 from reverse_mx.advice_wording import AdviceWording, contact_of, in_short
 from reverse_mx.answer import Answer, Edge, Outcome, Question
 from reverse_mx.causes import Cause, Causes, Newer, Opinion, rests_on, withheld_by
-from reverse_mx.cure import NAME, Cure, Delegate, Hint, Reload, ZoneRecord, possible
+from reverse_mx.cure import NAME, Cure, Hint, ZoneRecord, possible
 from reverse_mx.cures import Cures
 from reverse_mx.facts import Subject
 from reverse_mx.findings import Problem, Reaction
@@ -231,7 +231,10 @@ class Advisor:
         for number, (cure, zone) in enumerate(zip(cures, advice.zones)):
             self._told.add(cure)
             text = f"{'or ' * cure.instead}{self._wording.cure(cure)}"
-            yield AdviceLine(text, prose=isinstance(cure.what, (Delegate, Hint, Reload)))
+            yield AdviceLine(text, prose=isinstance(cure.what, Hint))
+            how = self._wording.how(cure)
+            if how:
+                yield AdviceLine(how, 1)
             if zone is not None and zone not in advice.zones[number + 1 : number + 2]:
                 yield from self._zone_lines(zone)
         for barrier in advice.barriers:

@@ -53,6 +53,15 @@ class AdviceWording(Wording):
         """Return what is to be done, and with which record."""
         return f"{cure.action}: {self.what(cure)}"
 
+    def how(self, cure: Cure) -> str:
+        """Return who loads a zone anew, and from whom, "" if that is not the cure."""
+        reload = cure.what
+        if not isinstance(reload, Reload) or reload.right is None or reload.primary is not None:
+            return ""
+        right = self.server(reload.right._replace(address=None))
+        them = "it" if len(reload.servers) == 1 else "them"
+        return f"transferred by whoever runs {them}: {right} is right"
+
     def what(self, cure: Cure) -> str:
         """Return the record, or what else something is to be done with, or to be done."""
         if isinstance(cure.what, Reload):
@@ -84,8 +93,6 @@ class AdviceWording(Wording):
             "primary": self.name(reload.primary) if reload.primary is not None else "",
             "above": f" above {reload.above}" if reload.above is not None else "",
             "why": "it was changed without that",
-            "right": self.server(reload.right._replace(address=None)) if reload.right else "",
-            "them": "it" if len(reload.servers) == 1 else "them",
         }
         if reload.back is not None:
             own["why"] = f"it went back to {reload.back}"
@@ -252,8 +259,7 @@ _ASKS = {
 # What is done where name servers differ, by whether it is known who of them is right, and whether
 # something is to be done about the primary.
 _RELOADS = {
-    (True, False): "have {zone} loaded anew on {servers}, transferred by whoever runs {them}:"
-    " {right} is right",
+    (True, False): "have {zone} loaded anew on {servers}",
     (True, True): "raise the serial of {zone} on {primary}{above} ({why}), and have it loaded anew"
     " on {servers}",
     (False, True): "raise the serial of {zone} on its primary {primary}{above}",

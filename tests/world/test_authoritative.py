@@ -133,7 +133,7 @@ def test_odd_one_is_named(
             "ns1",
             7,
             6,
-            "have the zone {} loaded anew on ns2, ns3, transferred by whoever runs them:"
+            "have the zone {} loaded anew on ns2, ns3 transferred by whoever runs them:"
             " ns1 (serial 7) is right",
             id="two-secondaries-are-behind",
         ),
@@ -157,7 +157,7 @@ def test_odd_one_is_named(
             "ns1",
             1,
             4294967295,
-            "have the zone {} loaded anew on ns2, ns3, transferred by whoever runs them:"
+            "have the zone {} loaded anew on ns2, ns3 transferred by whoever runs them:"
             " ns1 (serial 1) is right",
             id="serials-go-round-in-a-circle",
         ),
@@ -165,7 +165,7 @@ def test_odd_one_is_named(
             "hidden",
             7,
             6,
-            "have the zone {} loaded anew on ns2, ns3, transferred by whoever runs them:"
+            "have the zone {} loaded anew on ns2, ns3 transferred by whoever runs them:"
             " ns1 (serial 7) is right",
             id="newest-if-primary-is-hidden",
         ),
@@ -266,7 +266,7 @@ def test_what_to_do_about_lame_servers_and_differences(program: Program, stack: 
         "[CRITICAL] inconsistent-ptr: PTR of 25.2.0.192.in-addr.arpa differs between the name"
         f" servers of {REVERSE}: {WITNESSES[1]}, serial 7) has PTR mail.example.com;"
         f" {WITNESSES[2]}, serial 6) has PTR old.example.com",
-        f"  fix: have the zone {REVERSE} loaded anew on ns2.isp.example,",
+        f"  fix: have the zone {REVERSE} loaded anew on ns2.isp.example",
         "    transferred by whoever runs it: ns1.isp.example (serial 7) is right",
         f"  in: zone {REVERSE}, contact noc@isp.example",
         "    a reverse zone: as a rule the address's provider changes it",
@@ -305,7 +305,7 @@ def test_name_servers_in_punycode_can_be_read(program: Program, stack: ExitStack
         " does not answer (connection refused)"
     )
     servers = "ns2.isp.example, bücher.isp.example (xn--bcher-kva.isp.example)"
-    assert f" loaded anew on {servers}, transferred by whoever runs them" in " ".join(
+    assert f" loaded anew on {servers} transferred by whoever runs them" in " ".join(
         " ".join(output.long).split()
     )
 
