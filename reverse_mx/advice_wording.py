@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Optional, Union
+from typing import Optional
 
 import dns.rcode
 
@@ -18,7 +18,7 @@ from reverse_mx.spf_cures import SpfAdvice, SpfStep
 from reverse_mx.text import in_line, show_name, show_octets, wrap
 from reverse_mx.wording import Wording, in_words, show_term
 from reverse_mx.wording import remarks as show_remarks
-from reverse_mx.zone_facts import Copy, ServerAnswer, Zone, ZoneAnswers
+from reverse_mx.zone_facts import ServerAnswer, Zone, ZoneAnswers
 
 # So many lines of what mends it are seen at once, below what is wrong and why.
 LINES_OF_CURE = 2
@@ -58,9 +58,9 @@ class AdviceWording(Wording):
         reload = cure.what
         if not isinstance(reload, Reload) or reload.right is None or reload.primary is not None:
             return ""
-        right = self.server(reload.right._replace(address=None))
+        serial = f" (serial {reload.serial})" if reload.serial is not None else ""
         them = "it" if len(reload.servers) == 1 else "them"
-        return f"transferred by whoever runs {them}: {right} is right"
+        return f"transferred by whoever runs {them}: {self.name(reload.right)}{serial} is right"
 
     def what(self, cure: Cure) -> str:
         """Return the record, or what else something is to be done with, or to be done."""
@@ -89,7 +89,7 @@ class AdviceWording(Wording):
     def _reload(self, reload: Reload) -> str:
         own = {
             "zone": f"the zone {self.name(reload.zone)}",
-            "servers": ", ".join(self.name(copy.server) for copy in reload.servers),
+            "servers": ", ".join(map(self.name, reload.servers)),
             "primary": self.name(reload.primary) if reload.primary is not None else "",
             "above": f" above {reload.above}" if reload.above is not None else "",
             "why": "it was changed without that",
@@ -156,9 +156,7 @@ class AdviceWording(Wording):
         ways = self._servers(answers, "" if told else contact)
         return _seen_at_once([said.format(**of_zone, servers=servers) for servers in ways])
 
-    def _servers(
-        self, answers: Sequence[Union[ServerAnswer, Copy]], contact: str = ""
-    ) -> Iterator[str]:
+    def _servers(self, answers: Sequence[ServerAnswer], contact: str) -> Iterator[str]:
         """Yield name servers, all of them with their addresses first, then ever less.
 
         The address of a server is below, too; its contact is not.

@@ -11,7 +11,6 @@ from dns.rdatatype import MX, PTR, TXT, RdataType
 from reverse_mx.names import ROOT, Address, Name
 from reverse_mx.spf_cures import SpfStep
 from reverse_mx.text import MOST_IN_LINE, show_name, show_octets
-from reverse_mx.zone_facts import Copy
 
 # What only the reader can fill in.
 NAME = "NAME-OF-THE-HOST."
@@ -41,13 +40,14 @@ class Reload(NamedTuple):
     """A zone that some of its name servers have an old version of.
 
     They take no new one from the ``primary`` before the serial there is raised ``above`` theirs,
-    if that is given; it may have gone ``back``. ``right`` has what they are to have, None if that
-    is unknown.
+    if that is given; it may have gone ``back``. The server that is ``right`` has what they are
+    to have, under its ``serial``; None if that is unknown.
     """
 
     zone: Name
-    servers: tuple[Copy, ...]
-    right: Optional[Copy]
+    servers: tuple[Name, ...]
+    right: Optional[Name] = None
+    serial: Optional[int] = None
     primary: Optional[Name] = None
     above: Optional[int] = None
     back: Optional[int] = None

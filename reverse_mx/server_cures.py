@@ -14,7 +14,7 @@ from reverse_mx.cure import Cure, Delegate, Glue, Hint, Reload, ZoneRecord
 from reverse_mx.facts import MailAddress
 from reverse_mx.names import Name, rdtype_of
 from reverse_mx.smtp_reply import GreetingEnd
-from reverse_mx.zone_facts import Copy, Delegation, ServerAnswer, ZoneAnswers, is_newer
+from reverse_mx.zone_facts import Delegation, ServerAnswer, ZoneAnswers, is_newer
 
 
 def lame_server(fact: ZoneAnswers, answer: ServerAnswer) -> list[Cure]:
@@ -27,9 +27,10 @@ def inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
     zone = fact.zone.name
     current, *others = fact.contents.values()
     if fact.right is None:
-        every = _copies([*current, *itertools.chain(*others)])
-        return [Cure("fix", Reload(zone, every, None, fact.primary, fact.newest), zone)]
-    right = next((a for a in current if a.server == fact.primary), current[0]).copy
+        every = _names([*current, *itertools.chain(*others)])
+        return [Cure("fix", Reload(zone, every, primary=fact.primary, above=fact.newest), zone)]
+    right = next((a for a in current if a.server == fact.primary), current[0])
+    given = right.server, right.serial
     serial = next((answer.serial for answer in current if answer.serial is not None), None)
     stale = [*itertools.chain(*others)]
     waiting = [a for a in stale if not _takes_new_one(a, serial)]
@@ -38,9 +39,9 @@ def inconsistent(fact: ZoneAnswers, _: None) -> list[Cure]:
         later = [answer.serial for answer in waiting if answer.serial is not None]
         above = functools.reduce(lambda a, b: b if is_newer(b, a) else a, later)
         back = serial if serial != above else None
-        reloads.append(Reload(zone, _copies(waiting), right, fact.primary, above, back))
+        reloads.append(Reload(zone, _names(waiting), *given, fact.primary, above, back))
     if len(waiting) < len(stale):
-        reloads.append(Reload(zone, _copies(a for a in stale if a not in waiting), right))
+        reloads.append(Reload(zone, _names(a for a in stale if a not in waiting), *given))
     return [Cure("fix", reload, zone) for reload in reloads]
 
 
@@ -64,12 +65,8 @@ def _takes_new_one(answer: ServerAnswer, serial: Optional[int]) -> bool:
     return serial is None or answer.serial is None or is_newer(serial, answer.serial)
 
 
-def _copies(answers: Iterable[ServerAnswer]) -> tuple[Copy, ...]:
-    """Return which version servers have, of each at one address."""
-    copies: dict[Name, Copy] = {}
-    for answer in answers:
-        copies.setdefault(answer.server, answer.copy)
-    return tuple(copies.values())
+def _names(answers: Iterable[ServerAnswer]) -> tuple[Name, ...]:
+    return tuple(dict.fromkeys(answer.server for answer in answers))
 
 
 def smtp_silent(fact: MailAddress, _: None) -> list[Cure]:

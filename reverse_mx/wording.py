@@ -32,7 +32,7 @@ from reverse_mx.text import (
     show_octets,
     show_remark,
 )
-from reverse_mx.zone_facts import Copy, Lameness, ServerAnswer, Unasked
+from reverse_mx.zone_facts import Lameness, ServerAnswer, Unasked
 
 
 class Wording:
@@ -50,7 +50,7 @@ class Wording:
     def of(self, of: Union[Name, Address]) -> str:
         return self.name(of) if isinstance(of, Name) else str(of)
 
-    def server(self, answer: Union[ServerAnswer, Copy]) -> str:
+    def server(self, answer: ServerAnswer) -> str:
         known = [str(answer.address)] if answer.address else []
         known += [f"serial {answer.serial}"] if answer.serial is not None else []
         return f"{self.name(answer.server)}{' (' + ', '.join(known) + ')' if known else ''}"

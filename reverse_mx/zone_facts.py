@@ -89,14 +89,6 @@ class Unasked(enum.Enum):
     INSIDE = enum.auto()
 
 
-class Copy(NamedTuple):
-    """Which version of a zone an address of a name server has."""
-
-    server: Name
-    address: Optional[Address]
-    serial: Optional[int]
-
-
 class ServerAnswer(Value):
     """What one address of an authoritative server says to a question, and to its zone's SOA.
 
@@ -112,10 +104,6 @@ class ServerAnswer(Value):
     @property
     def serial(self) -> Optional[int]:
         return self.soa.records[0].serial if self.soa is not None and self.soa.records else None
-
-    @property
-    def copy(self) -> Copy:
-        return Copy(self.server, self.address, self.serial)
 
     @property
     def late(self) -> bool:
