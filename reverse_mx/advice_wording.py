@@ -150,10 +150,14 @@ class AdviceWording(Wording):
         if opinion.cause is Cause.NO_GLUE and not _is_glued(opinion.asked[-1]):
             said = _NO_ADDRESS
         of_zone = self._of_zone(opinion)
-        answers = opinion.asked[-1].answers if opinion.asked else ()
-        contact = _contact_of_servers(opinion.asked[-1].zone) if opinion.asked else ""
-        told = contact in of_zone.get("holder", "")
-        ways = self._servers(answers, "" if told else contact)
+        answers: Sequence[ServerAnswer] = ()
+        contact = ""
+        if opinion.asked:
+            answers, zone = opinion.asked[-1].answers, opinion.asked[-1].zone
+            contact = _contact_of_servers(zone)
+            if contact == contact_of(zone) and not _is_registered(zone):
+                contact = ""  # the owner's, which is told
+        ways = self._servers(answers, contact)
         return _seen_at_once([said.format(**of_zone, servers=servers) for servers in ways])
 
     def _servers(self, answers: Sequence[ServerAnswer], contact: str) -> Iterator[str]:
@@ -175,16 +179,14 @@ class AdviceWording(Wording):
         if not opinion.asked:
             return {**known, "zone": "the zone", "owner": "the zone's owner", "parent": _PARENT}
         asked = opinion.asked[-1]
-        zone, parent = asked.zone, asked.zone.parent
-        if zone.name != ROOT and is_registrys(zone.name.parent()):
-            parent = zone.name.parent()
+        zone, parent = asked.zone, _parent_of(asked.zone)
         contact = contact_of(zone)
         contact = f" ({contact})" * bool(contact)
         return {
             **known,
             "zone": self.name(zone.name),
             "owner": f"the owner of {self.name(zone.name)}{contact}",
-            "holder": _holder(parent, contact),
+            "holder": "the registrar" if _is_registered(zone) else f"the zone's owner{contact}",
             "parent": self.name(parent) if parent is not None else _PARENT,
             "alias": self.name(opinion.names[-2:][0]),
             "server": show_name(asked.answers[0].server),
@@ -305,9 +307,16 @@ _SIGNATURES = {
 }
 
 
-def _holder(parent: Optional[Name], contact: str) -> str:
-    """Return who changes how a zone is delegated."""
-    return "the registrar" if parent and is_registrys(parent) else f"the zone's owner{contact}"
+def _parent_of(zone: Zone) -> Optional[Name]:
+    """Return the zone that delegates a zone; a registry's is known without asking it."""
+    above = zone.name.parent() if zone.name != ROOT else None
+    return above if above is not None and is_registrys(above) else zone.parent
+
+
+def _is_registered(zone: Zone) -> bool:
+    """Tell whether it takes a registrar to change how a zone is delegated, and not its owner."""
+    parent = _parent_of(zone)
+    return parent is not None and is_registrys(parent)
 
 
 def _is_glued(asked: ZoneAnswers) -> bool:
